@@ -24,7 +24,8 @@ enum class GuestAddress : uint64_t {};
 // in both jails.
 
 inline constexpr uint64_t kPageSize = 4096;
-inline constexpr uint64_t kGuestBase = 0x2'0000'0000;
+// Below 2 GiB, where the linked libraries' code model wants it.
+inline constexpr uint64_t kGuestBase = 0x4000'0000;
 inline constexpr uint32_t kMaxVcpus = 8;
 
 // [0, kBootOffset): the host's own (page tables); never mapped for the guest.

@@ -1,0 +1,244 @@
+// `convert`: sources, with all that lies below them, into one target.
+#include "guest/op/convert/pipeline.h"
+#include "guest/op/convert/unpacking.h"
+#include "guest/rt/context.h"
+#include "guest/rt/findings.h"
+#include "guest/rt/output.h"
+#include "guest/rt/slot_file.h"
+#include "lib/base/checked.h"
+#include "lib/convert/planner.h"
+#include "lib/format/chain.h"
+#include "lib/format/writers.h"
+
+namespace instar::guest {
+namespace {
+
+constexpr uint32_t kMaxSources = 16;
+
+struct Sources {
+  Image* images[kMaxSources] = {};
+  uint32_t count = 0;
+  uint64_t max_cluster_bytes = 512;
+  uint64_t total_bytes = 0;  // whole sectors
+};
+
+// What a source's format needs of its file: that nobody writes to it.
+constexpr uint32_t kClaimSource =
+    abi::kClaimRead | abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
+constexpr uint32_t kClaimFormatTarget =
+    abi::kClaimRead | abi::kClaimWrite | abi::kClaimResize |
+    abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
+constexpr uint32_t kClaimRawTarget = abi::kClaimRead | abi::kClaimWrite;
+
+// Claims `top` and all layers below it.
+bool ClaimChain(Image* top) {
+  uint32_t depth = 0;
+  for (Image* layer = top; layer != nullptr && depth < kMaxChainDepth;
+       layer = layer->backing(), ++depth) {
+    const Status claimed = Claim(layer->file(), kClaimSource);
+    if (!claimed.ok()) {
+      ReportFailure(claimed.error(), {.slot = layer->file().slot()});
+      return false;
+    }
+  }
+  return true;
+}
+
+// The chain below `file`, or null after a report.
+Image* OpenClaimed(Context& context, File& file, ByteView format,
+                   ByteView filename) {
+  HostOpener opener(context.arena);
+  ChainFailure failure;
+  const Result<Image*> image =
+      OpenChain(context.arena, file, format, filename, opener, {}, failure);
+  if (!image.ok()) {
+    ReportFailure(image.error(), {.slot = failure.file->slot()});
+    return nullptr;
+  }
+  return ClaimChain(image.value()) ? image.value() : nullptr;
+}
+
+bool OpenSources(Context& context, Sources& sources) {
+  const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  INSTAR_CHECK(config.sources_count <= kMaxSources);
+  for (uint32_t i = 0; i < config.sources_count; ++i) {
+    const instar_proto_Source& source = config.sources[i];
+    const Result<File*> file = SlotFile::AtBoot(context.arena, source.slot);
+    INSTAR_CHECK(file.ok());
+    Image* image = OpenClaimed(context, *file.value(), ViewOf(source.format),
+                               ViewOf(source.filename));
+    if (image == nullptr) {
+      return false;
+    }
+    sources.images[sources.count++] = image;
+    sources.total_bytes += DivRoundUp(image->virtual_size(), 512) * 512;
+    uint32_t depth = 0;
+    for (const Image* layer = image; layer != nullptr && depth < kMaxChainDepth;
+         layer = layer->backing(), ++depth) {
+      sources.max_cluster_bytes =
+          Max(sources.max_cluster_bytes, layer->facts().cluster_size);
+    }
+  }
+  return true;
+}
+
+struct Output {
+  OutputFiles files;
+  Target* target = nullptr;
+  Image* backing = nullptr;  // below the target
+};
+
+bool FailedCreating(const Error& error, uint32_t slot) {
+  ReportFailure(error,
+                {.stage = instar_proto_Stage_STAGE_CREATE, .slot = slot});
+  return false;
+}
+
+bool FailedOpening(const Error& error, const File& file) {
+  ReportFailure(error, {.slot = file.slot()});
+  return false;
+}
+
+// Makes or finds the target's files.
+bool PrepareFiles(Context& context, const Writer& writer, uint64_t total_bytes,
+                  Output& output) {
+  const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  if (config.create) {
+    CreateOptions options = CreateOptionsOf(config.target);
+    options.size = total_bytes;
+    return CreateOutput(context, writer, options, output.files);
+  }
+  HostOpener opener(context.arena);
+  const Result<File*> file = opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
+  if (!file.ok()) {
+    return FailedCreating(file.error(), 0);
+  }
+  output.files.file = file.value();
+  return true;
+}
+
+// An image below the target is read when a cluster is written in part.
+bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
+  const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  if (config.create && config.target.backing_file.size == 0) {
+    return true;
+  }
+  HostOpener opener(context.arena);
+  ChainFailure failure;
+  const Result<Image*> image =
+      OpenChain(context.arena, *output.files.file, format, {}, opener,
+                {.open_data_file = false}, failure);
+  if (!image.ok()) {
+    return FailedOpening(image.error(), *failure.file);
+  }
+  const Image& top = *image.value();
+  if (top.facts().qcow2 != nullptr && top.facts().qcow2->has_data_file &&
+      output.files.data_file == nullptr) {
+    return FailedOpening({.fault = Fault::kUnsupported}, *output.files.file);
+  }
+  output.backing = top.backing();
+  return ClaimChain(output.backing);
+}
+
+bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
+  const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  const ByteView format = ViewOf(config.target.format);
+  const Writer* writer = FindWriter(format);
+  if (writer == nullptr) {
+    return FailedCreating({.fault = Fault::kNoCreateSupport}, 0);
+  }
+  if (!PrepareFiles(context, *writer, total_bytes, output) ||
+      !OpenBelowTarget(context, format, output)) {
+    return false;
+  }
+  File& file = *output.files.file;
+  const bool raw = format.Equals(ByteView::Of("raw"));
+  const Status claimed =
+      Claim(file, raw ? kClaimRawTarget : kClaimFormatTarget);
+  if (!claimed.ok()) {
+    return FailedOpening(claimed.error(), file);
+  }
+  const Result<Target*> target =
+      writer->open(context.arena, file, output.files.data_file, output.backing);
+  if (!target.ok()) {
+    return FailedOpening(target.error(), file);
+  }
+  output.target = target.value();
+  if (output.target->virtual_size() < total_bytes) {
+    return FailedOpening({.fault = Fault::kTargetTooSmall}, file);
+  }
+  return true;
+}
+
+// Whether bytes that were never written read as zeroes: in a format that
+// records what is allocated, or in a file that was empty a moment ago.
+bool ReadsZero(const instar_proto_ConvertConfig& config, const Output& output) {
+  if (config.target_is_zero) {
+    return true;
+  }
+  if (!config.create || config.target_has_backing ||
+      config.sparse_sectors == 0) {
+    return false;
+  }
+  const File* data = output.files.data_file != nullptr ? output.files.data_file
+                                                       : output.files.file;
+  const bool records_allocation =
+      output.target->cluster_size() != 0 &&
+      config.target.preallocation ==
+          instar_proto_Preallocation_PREALLOCATION_OFF &&
+      !config.target.qcow2.data_file_raw;
+  return records_allocation || static_cast<const SlotFile*>(data)->reads_zero();
+}
+
+bool Move(Context& context, Sources& sources, Output& output) {
+  const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  convert::PlanOptions plan = {
+      .target_has_backing = config.target_has_backing,
+      .zeroes_are_data = config.sparse_sectors == 0,
+  };
+  if (config.target_has_backing && output.backing != nullptr) {
+    plan.target_backing_sectors =
+        static_cast<int64_t>(DivRoundUp(output.backing->virtual_size(), 512));
+  }
+  convert::Planner planner(
+      std::span<Image* const>(sources.images, sources.count), plan);
+  Unpacking unpacking(context.arena, sources.max_cluster_bytes,
+                      config.num_workers == 0 ? 1 : config.num_workers);
+  const Result<Pipeline*> pipeline =
+      Pipeline::Create(context, planner, *output.target, unpacking,
+                       {.split = convert::RuleFor(config.sparse_sectors,
+                                                  config.zero_run_tail_splits),
+                        .target_reads_zero = ReadsZero(config, output),
+                        .report_progress = config.progress});
+  if (!pipeline.ok()) {
+    return FailedOpening(pipeline.error(), *output.files.file);
+  }
+  return pipeline.value()->Run();
+}
+
+bool Finish(Output& output) {
+  Status status = output.target->Finish();
+  if (status.ok()) {
+    status = output.files.file->Flush();
+  }
+  if (status.ok() && output.files.data_file != nullptr) {
+    status = output.files.data_file->Flush();
+  }
+  if (!status.ok()) {
+    ReportFailure(status.error(), {.stage = instar_proto_Stage_STAGE_FINISH,
+                                   .slot = output.files.file->slot()});
+  }
+  return status.ok();
+}
+
+}  // namespace
+
+bool RunOperation(Context& context) {
+  Sources sources;
+  Output output;
+  return OpenSources(context, sources) &&
+         OpenTarget(context, sources.total_bytes, output) &&
+         Move(context, sources, output) && Finish(output);
+}
+
+}  // namespace instar::guest

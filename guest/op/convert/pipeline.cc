@@ -1,0 +1,249 @@
+#include "guest/op/convert/pipeline.h"
+
+#include "lib/base/checked.h"
+
+namespace instar::guest {
+
+Pipeline::Pipeline(Context& context, convert::Planner& planner, Target& target,
+                   Unpacking& unpacking, const PipelineOptions& options,
+                   MutableBytes data, MutableBytes packed, MutableBytes zeroes,
+                   Item* items, Transfer* transfers)
+    : requests_(context.requests),
+      planner_(&planner),
+      target_(&target),
+      unpacking_(&unpacking),
+      options_(options),
+      data_(data),
+      packed_(packed),
+      zeroes_(zeroes),
+      items_(items) {
+  for (uint64_t i = 0; i < kMaxTransfers; ++i) {
+    transfers[i].pipeline = this;
+    transfers[i].next_free = free_transfers_;
+    free_transfers_ = &transfers[i];
+  }
+}
+
+Result<Pipeline*> Pipeline::Create(Context& context, convert::Planner& planner,
+                                   Target& target, Unpacking& unpacking,
+                                   const PipelineOptions& options) {
+  Arena& arena = context.arena;
+  const MutableBytes data = TRY(arena.Allocate(kDataBytes, 4096));
+  const MutableBytes packed = TRY(arena.Allocate(kPackedBytes, 4096));
+  // Fresh arena memory is zero already: touching it would cost its pages.
+  const MutableBytes zeroes = TRY(arena.Allocate(
+      options.split.sparse_sectors == 0 ? kMaxWriteBytes : 0, 4096));
+  zeroes.Fill(0);
+  Item* items = TRY(arena.NewArray<Item>(kMaxChunks));
+  Transfer* transfers = TRY(arena.NewArray<Transfer>(kMaxTransfers));
+  const MutableBytes place =
+      TRY(arena.Allocate(sizeof(Pipeline), alignof(Pipeline)));
+  return new (place.data())
+      Pipeline(context, planner, target, unpacking, options, data, packed,
+               zeroes, items, transfers);
+}
+
+bool Pipeline::Run() {
+  while (!failed_) {
+    bool moved = PlanChunks();
+    moved |= FillChunks();
+    moved |= requests_->Poll();
+    moved |= CollectUnpacked();
+    moved |= WriteChunks();
+    moved |= ReleaseChunks();
+    if (released_ == planned_ && planner_->AtEnd() && !has_waiting_chunk_) {
+      break;
+    }
+    if (unannounced_bytes_ >= kKickBytes) {
+      unannounced_bytes_ = 0;
+      requests_->Kick();
+    }
+    if (!moved && !failed_) {
+      Wait();
+    }
+  }
+  return !failed_;
+}
+
+// Nothing can move until a completion comes or a task ends. Tasks are waited
+// for by running them.
+void Pipeline::Wait() {
+  FlushRun();
+  if (unpacking_->HasRunning() && requests_->unannounced() != 0) {
+    unannounced_bytes_ = 0;
+    requests_->Kick();
+  }
+  Workers& workers = Workers::Get();
+  if (workers.RunOne(0)) {
+    return;
+  }
+  workers.AwaitTask();
+  const uint32_t seen = requests_->event();
+  if (!requests_->Poll() && !CollectUnpacked()) {
+    unannounced_bytes_ = 0;
+    requests_->Sleep(seen);
+  }
+  workers.StopAwaiting();
+}
+
+bool Pipeline::PlanChunks() {
+  bool moved = false;
+  while (!failed_ && planned_ - released_ < kMaxChunks && PlanOne()) {
+    moved = true;
+  }
+  return moved;
+}
+
+bool Pipeline::PlanOne() {
+  if (!has_waiting_chunk_) {
+    if (planner_->AtEnd()) {
+      return false;
+    }
+    const Result<convert::Chunk> chunk = planner_->Next();
+    if (!chunk.ok()) {
+      Error error = chunk.error();
+      error.value2 = planner_->failed_offset();
+      Fail(error, instar_proto_Stage_STAGE_STATUS,
+           planner_->failed_source()->file().slot());
+      return false;
+    }
+    waiting_chunk_ = chunk.value();
+    has_waiting_chunk_ = true;
+  }
+  Item item;
+  item.chunk = waiting_chunk_;
+  if (item.chunk.kind == convert::ChunkKind::kData) {
+    item.data = data_.Take(item.chunk.length);
+    if (item.data.empty()) {
+      return false;
+    }
+  }
+  item.data_mark = data_.Mark();
+  item.packed_mark = packed_.Mark();
+  has_waiting_chunk_ = false;
+  ItemAt(planned_) = item;
+  ++planned_;
+  return true;
+}
+
+bool Pipeline::CollectUnpacked() {
+  bool moved = false;
+  while (UnpackJob* job = unpacking_->NextDone()) {
+    moved = true;
+    Item& item = ItemAt(job->item);
+    --item.unpacks;
+    if (job->failed) {
+      Error error = job->error;
+      error.value2 = item.chunk.position;
+      Fail(error, instar_proto_Stage_STAGE_READ, job->image->file().slot());
+    }
+    unpacking_->Return(*job);
+  }
+  return moved;
+}
+
+bool Pipeline::ReleaseChunks() {
+  const uint64_t before = released_;
+  while (released_ < written_ && ItemAt(released_).writes == 0) {
+    const Item& item = ItemAt(released_);
+    data_.FreeUpTo(item.data_mark);
+    packed_.FreeUpTo(item.packed_mark);
+    ++released_;
+  }
+  if (released_ != before && options_.report_progress) {
+    ReportProgress();
+  }
+  return released_ != before;
+}
+
+// Some hundred reports for the whole run: what is printed moves by percents.
+void Pipeline::ReportProgress() {
+  const convert::Chunk& last = ItemAt(released_ - 1).chunk;
+  const uint64_t done = last.position + last.length;
+  const uint64_t all = planner_->total_bytes();
+  if (done - reported_progress_ < all / 256 && done != all) {
+    return;
+  }
+  reported_progress_ = done;
+  requests_->Call(
+      {.call = abi::Call::kProgress, .offset = done, .length = all});
+}
+
+void Pipeline::Fail(const Error& error, instar_proto_Stage stage,
+                    uint32_t slot) {
+  if (!failed_) {
+    ReportFailure(error, {.stage = stage, .slot = slot});
+  }
+  failed_ = true;
+}
+
+// ---- Transfers
+// -----------------------------------------------------------------
+
+Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
+                                    MutableBytes bytes, uint64_t first,
+                                    uint64_t last) {
+  while (!HasTransfer()) {
+    const uint32_t seen = requests_->event();
+    if (!requests_->Poll()) {
+      unannounced_bytes_ = 0;
+      requests_->Sleep(seen);
+    }
+  }
+  Transfer& transfer = *free_transfers_;
+  free_transfers_ = transfer.next_free;
+  transfer.ticket.on_done = &OnTransferDone;
+  transfer.ticket.owner = &transfer;
+  transfer.first_item = first;
+  transfer.last_item = last;
+  transfer.bytes = bytes;
+  transfer.slot = file.slot();
+  transfer.offset = offset;
+  transfer.is_write = call == abi::Call::kWrite;
+  transfer.job = nullptr;
+  requests_->Submit({.call = call,
+                     .slot = static_cast<uint16_t>(file.slot()),
+                     .offset = offset,
+                     .length = bytes.size(),
+                     .buffer = AddressOf(bytes.data())},
+                    transfer.ticket);
+  unannounced_bytes_ += bytes.size();
+  return transfer;
+}
+
+void Pipeline::OnTransferDone(Ticket& ticket) {
+  auto* transfer = static_cast<Transfer*>(ticket.owner);
+  transfer->pipeline->Complete(*transfer);
+}
+
+void Pipeline::Complete(Transfer& transfer) {
+  const int64_t result = transfer.ticket.result;
+  if (result < 0) {
+    Fail({.fault = Fault::kErrno,
+          .value = transfer.offset,
+          .value2 = ItemAt(transfer.first_item).chunk.position,
+          .error = static_cast<int32_t>(-result)},
+         transfer.is_write ? instar_proto_Stage_STAGE_WRITE
+                           : instar_proto_Stage_STAGE_READ,
+         transfer.slot);
+  } else if (!transfer.is_write) {
+    // Behind the end of the file everything is zero.
+    const auto got = Min(static_cast<uint64_t>(result), transfer.bytes.size());
+    transfer.bytes.Slice(got, transfer.bytes.size() - got).value().Fill(0);
+  }
+  for (uint64_t i = transfer.first_item; i <= transfer.last_item; ++i) {
+    Item& item = ItemAt(i);
+    if (transfer.is_write) {
+      --item.writes;
+    } else {
+      --item.reads;
+    }
+  }
+  if (transfer.job != nullptr) {
+    unpacking_->Push(*transfer.job);
+  }
+  transfer.next_free = free_transfers_;
+  free_transfers_ = &transfer;
+}
+
+}  // namespace instar::guest

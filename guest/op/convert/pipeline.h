@@ -1,0 +1,151 @@
+// The data path of convert: many chunks at a time on their way from the
+// source chains to the target.
+//
+//   plan -> read -> unpack -> split and allocate -> write -> release
+//
+// Chunks are planned, allocated and released in order, so that the same
+// command always makes the same bytes; reading, unpacking and writing of
+// different chunks overlap in any order.
+#pragma once
+
+#include <cstdint>
+
+#include "guest/op/convert/buffer_ring.h"
+#include "guest/op/convert/unpacking.h"
+#include "guest/rt/context.h"
+#include "guest/rt/findings.h"
+#include "guest/rt/requests.h"
+#include "guest/rt/workers.h"
+#include "lib/convert/planner.h"
+#include "lib/convert/split.h"
+#include "lib/format/target.h"
+
+namespace instar::guest {
+
+struct PipelineOptions {
+  convert::SplitRule split;
+  // The target reads as zeroes where nothing was written.
+  bool target_reads_zero = false;
+  bool report_progress = false;
+};
+
+class Pipeline {
+ public:
+  // All arguments outlive the pipeline. Memory for buffers comes from the
+  // context's arena. Errors: kNoMemory.
+  static Result<Pipeline*> Create(Context& context, convert::Planner& planner,
+                                  Target& target, Unpacking& unpacking,
+                                  const PipelineOptions& options);
+
+  // Moves everything. False: a failure has been reported.
+  bool Run();
+
+ private:
+  friend class Arena;
+
+  static constexpr uint64_t kMaxChunks = 512;
+  static constexpr uint64_t kMaxTransfers = 240;
+  static constexpr uint64_t kDataBytes = 16 << 20;
+  static constexpr uint64_t kPackedBytes = 8 << 20;
+  // The host is told of new requests at the latest after so many bytes.
+  static constexpr uint64_t kKickBytes = 2 << 20;
+  static constexpr uint64_t kMaxWriteBytes = 2 << 20;
+
+  // A chunk on its way.
+  struct Item {
+    convert::Chunk chunk;
+    MutableBytes data;
+    uint64_t data_mark = 0;  // of the buffer rings, behind this chunk
+    uint64_t packed_mark = 0;
+    uint32_t reads = 0;    // of plain bytes, outstanding
+    uint32_t unpacks = 0;  // not done
+    uint32_t writes = 0;   // outstanding
+    bool filled = false;   // every read was issued
+  };
+
+  // A request for data, and the chunks that wait for it.
+  struct Transfer {
+    Ticket ticket;
+    Pipeline* pipeline = nullptr;
+    Transfer* next_free = nullptr;
+    uint64_t first_item = 0;  // sequence numbers
+    uint64_t last_item = 0;
+    MutableBytes bytes;
+    uint32_t slot = 0;
+    uint64_t offset = 0;
+    bool is_write = false;
+    UnpackJob* job = nullptr;  // starts when these bytes are there
+  };
+
+  // Consecutive pieces that lie together, in memory and in the file.
+  struct WriteRun {
+    File* file = nullptr;
+    uint64_t offset = 0;
+    MutableBytes bytes;
+    uint64_t first_item = 0;
+    uint64_t last_item = 0;
+  };
+
+  Pipeline(Context& context, convert::Planner& planner, Target& target,
+           Unpacking& unpacking, const PipelineOptions& options,
+           MutableBytes data, MutableBytes packed, MutableBytes zeroes,
+           Item* items, Transfer* transfers);
+
+  Item& ItemAt(uint64_t sequence) { return items_[sequence % kMaxChunks]; }
+
+  // The stages; each says whether it moved anything.
+  bool PlanChunks();
+  bool FillChunks();
+  bool CollectUnpacked();
+  bool WriteChunks();
+  bool ReleaseChunks();
+
+  bool PlanOne();
+  Status Fill(Item& item, uint64_t sequence);
+  // Reads one extent of a chunk into `out`. False: no room for it now.
+  Result<bool> FillExtent(Item& item, uint64_t sequence, const Extent& extent,
+                          Image& owner, MutableBytes out);
+  Status WriteItem(Item& item, uint64_t sequence);
+  Status WriteData(const Item& item, uint64_t sequence);
+  Status StoreData(MutableBytes bytes, uint64_t position, uint64_t sequence);
+  void AddToRun(const WriteExtent& where, MutableBytes bytes,
+                uint64_t sequence);
+  void FlushRun();
+
+  bool HasTransfer() const { return free_transfers_ != nullptr; }
+  Transfer& Start(abi::Call call, File& file, uint64_t offset,
+                  MutableBytes bytes, uint64_t first, uint64_t last);
+  static void OnTransferDone(Ticket& ticket);
+  void Complete(Transfer& transfer);
+
+  void Wait();
+  void Fail(const Error& error, instar_proto_Stage stage, uint32_t slot);
+  void ReportProgress();
+
+  Requests* requests_;
+  convert::Planner* planner_;
+  Target* target_;
+  Unpacking* unpacking_;
+  PipelineOptions options_;
+  BufferRing data_;
+  BufferRing packed_;
+  MutableBytes zeroes_;  // for -S 0
+  Item* items_;
+  Transfer* free_transfers_ = nullptr;
+
+  // Sequence numbers: released_ <= written_ <= filled_ <= planned_.
+  uint64_t planned_ = 0;
+  uint64_t filled_ = 0;
+  uint64_t written_ = 0;
+  uint64_t released_ = 0;
+  uint64_t fill_offset_ = 0;  // within the chunk filled_, what was issued
+
+  convert::Chunk waiting_chunk_;  // planned, but its buffer was not free
+  bool has_waiting_chunk_ = false;
+  WriteRun run_;
+  uint64_t unannounced_bytes_ = 0;
+  uint64_t reported_progress_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace instar::guest

@@ -1,0 +1,122 @@
+// Storing chunks: what is not zero goes to where the target makes room.
+#include "guest/op/convert/pipeline.h"
+#include "guest/rt/slot_file.h"
+#include "lib/base/checked.h"
+
+namespace instar::guest {
+
+bool Pipeline::WriteChunks() {
+  bool moved = false;
+  while (!failed_ && written_ < filled_) {
+    Item& item = ItemAt(written_);
+    if (item.reads != 0 || item.unpacks != 0) {
+      break;
+    }
+    const Status status = WriteItem(item, written_);
+    if (!status.ok()) {
+      Error error = status.error();
+      error.value2 = item.chunk.position;
+      Fail(error, instar_proto_Stage_STAGE_WRITE, 0);
+      return true;
+    }
+    ++written_;
+    moved = true;
+  }
+  return moved;
+}
+
+Status Pipeline::WriteItem(Item& item, uint64_t sequence) {
+  const convert::Chunk& chunk = item.chunk;
+  if (chunk.kind == convert::ChunkKind::kBacking) {
+    return {};
+  }
+  if (chunk.kind == convert::ChunkKind::kData) {
+    return WriteData(item, sequence);
+  }
+  if (options_.split.sparse_sectors == 0) {
+    return StoreData(zeroes_.Prefix(chunk.length), chunk.position, sequence);
+  }
+  if (options_.target_reads_zero) {
+    return {};
+  }
+  return target_->WriteZeroes(chunk.position, chunk.length, true);
+}
+
+Status Pipeline::WriteData(const Item& item, uint64_t sequence) {
+  uint64_t done = 0;
+  while (done < item.chunk.length) {
+    const MutableBytes rest =
+        TRY(item.data.Slice(done, item.chunk.length - done));
+    const uint64_t position = item.chunk.position + done;
+    const convert::Piece piece = FirstPiece(
+        rest.view(), position / convert::kSectorBytes, options_.split);
+    const uint64_t length = piece.num_sectors * convert::kSectorBytes;
+    if (piece.data) {
+      const Status stored = StoreData(rest.Prefix(length), position, sequence);
+      if (!stored.ok()) {
+        return stored;
+      }
+    } else if (!options_.target_reads_zero) {
+      const Status zeroed = target_->WriteZeroes(position, length, true);
+      if (!zeroed.ok()) {
+        return zeroed;
+      }
+    }
+    done += length;
+  }
+  return {};
+}
+
+Status Pipeline::StoreData(MutableBytes bytes, uint64_t position,
+                           uint64_t sequence) {
+  uint64_t done = 0;
+  while (done < bytes.size()) {
+    const WriteExtent where =
+        TRY(target_->Allocate(position + done, bytes.size() - done));
+    INSTAR_CHECK(where.length != 0 && where.length <= bytes.size() - done);
+    static_cast<SlotFile*>(where.file)
+        ->GrownTo(where.host_offset + where.length);
+    AddToRun(where, TRY(bytes.Slice(done, where.length)), sequence);
+    done += where.length;
+  }
+  return {};
+}
+
+void Pipeline::AddToRun(const WriteExtent& where, MutableBytes bytes,
+                        uint64_t sequence) {
+  const bool adjoins = run_.file == where.file &&
+                       run_.offset + run_.bytes.size() == where.host_offset &&
+                       run_.bytes.data() + run_.bytes.size() == bytes.data() &&
+                       run_.bytes.size() + bytes.size() <= kMaxWriteBytes;
+  if (!adjoins) {
+    FlushRun();
+    run_ = {.file = where.file,
+            .offset = where.host_offset,
+            .bytes = bytes,
+            .first_item = sequence,
+            .last_item = sequence};
+  } else {
+    run_.bytes =
+        MutableBytes(run_.bytes.data(), run_.bytes.size() + bytes.size());
+  }
+  // A chunk waits once for each run that holds a part of it.
+  if (!adjoins || run_.last_item != sequence) {
+    ++ItemAt(sequence).writes;
+  }
+  run_.last_item = sequence;
+  if (run_.bytes.size() >= kMaxWriteBytes / 2) {
+    FlushRun();
+  }
+}
+
+void Pipeline::FlushRun() {
+  if (run_.file == nullptr) {
+    return;
+  }
+  const WriteRun run = run_;
+  run_ = {};
+  Start(abi::Call::kWrite, *run.file, run.offset, run.bytes, run.first_item,
+        run.last_item);
+}
+
+}  // namespace instar::guest

@@ -1,0 +1,64 @@
+#include "guest/rt/context.h"
+
+#include <pb_decode.h>
+
+#include "guest/rt/findings.h"
+
+namespace instar {
+
+void Panic(const char* what) {
+  guest::ReportPanic(what);
+  guest::Done(false);
+}
+
+namespace guest {
+namespace {
+
+uint8_t* Memory(uint64_t offset) {
+  return reinterpret_cast<uint8_t*>(abi::kGuestBase + offset);
+}
+
+// Decoded once; too large for a stack.
+instar_proto_Config config;
+
+}  // namespace
+
+const abi::Boot& boot() {
+  return *reinterpret_cast<const abi::Boot*>(Memory(abi::kBootOffset));
+}
+
+void RunMain() {
+  Context context{
+      .config = &config,
+      .arena = Arena(MutableBytes(Memory(abi::kArenaOffset),
+                                  boot().memory_bytes - abi::kArenaOffset)),
+      .requests = &Requests::Of(0),
+  };
+  pb_istream_t stream =
+      pb_istream_from_buffer(Memory(abi::kConfigOffset), boot().config_bytes);
+  if (!pb_decode(&stream, instar_proto_Config_fields, &config)) {
+    Panic("the configuration does not decode");
+  }
+  Done(RunOperation(context));
+}
+
+uint64_t CurrentVcpu() {
+  uint64_t vcpu = 0;
+  asm volatile("mov %%fs:%c1, %0"
+               : "=r"(vcpu)
+               : "i"(offsetof(abi::Local, vcpu)));
+  return vcpu;
+}
+
+void Done(bool success) {
+  FlushFindings();
+  Requests& requests = Requests::Of(CurrentVcpu());
+  requests.Call({.call = abi::Call::kDone,
+                 .offset = static_cast<uint64_t>(success ? 0 : 1)});
+  for (;;) {
+    requests.Sleep(requests.event());
+  }
+}
+
+}  // namespace guest
+}  // namespace instar

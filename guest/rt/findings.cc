@@ -1,0 +1,172 @@
+#include "guest/rt/findings.h"
+
+#include <pb_encode.h>
+
+#include "guest/rt/context.h"
+#include "guest/rt/requests.h"
+
+namespace instar::guest {
+namespace {
+
+constexpr uint64_t kFrameBytes = 32 << 10;
+static_assert(kFrameBytes <= abi::kMaxFrameBytes);
+
+uint8_t frame[kFrameBytes];
+uint64_t frame_used = 0;
+
+// A view as the value of a `bytes` field. The view must outlive the encoding.
+bool EncodeView(pb_ostream_t* stream, const pb_field_t* field,
+                void* const* argument) {
+  const auto& view = *static_cast<const ByteView*>(*argument);
+  if (view.empty()) {
+    return true;
+  }
+  return pb_encode_tag_for_field(stream, field) &&
+         pb_encode_string(stream, view.data(), view.size());
+}
+
+void SetView(pb_callback_t& callback, const ByteView& view) {
+  callback.funcs.encode = &EncodeView;
+  callback.arg = const_cast<ByteView*>(&view);
+}
+
+bool Append(const instar_proto_Finding& finding) {
+  pb_ostream_t stream =
+      pb_ostream_from_buffer(frame + frame_used, kFrameBytes - frame_used);
+  if (!pb_encode_tag(&stream, PB_WT_STRING, instar_proto_Frame_findings_tag) ||
+      !pb_encode_submessage(&stream, instar_proto_Finding_fields, &finding)) {
+    return false;
+  }
+  frame_used += stream.bytes_written;
+  return true;
+}
+
+void Add(const instar_proto_Finding& finding) {
+  if (!Append(finding)) {
+    FlushFindings();
+    INSTAR_CHECK(Append(finding));
+  }
+}
+
+class ListReporter final : public FactsVisitor {
+ public:
+  Status OnSnapshot(const SnapshotFacts& snapshot) override {
+    instar_proto_Finding finding = instar_proto_Finding_init_zero;
+    finding.which_kind = instar_proto_Finding_snapshot_tag;
+    instar_proto_SnapshotFacts& out = finding.kind.snapshot;
+    SetView(out.id, snapshot.id);
+    SetView(out.name, snapshot.name);
+    out.vm_state_size = snapshot.vm_state_size;
+    out.date_sec = snapshot.date_sec;
+    out.date_nsec = snapshot.date_nsec;
+    out.vm_clock_nsec = snapshot.vm_clock_nsec;
+    out.has_icount = snapshot.has_icount;
+    out.icount = snapshot.icount;
+    Add(finding);
+    return {};
+  }
+
+  Status OnBitmap(const BitmapFacts& bitmap) override {
+    instar_proto_Finding finding = instar_proto_Finding_init_zero;
+    finding.which_kind = instar_proto_Finding_bitmap_tag;
+    instar_proto_BitmapFacts& out = finding.kind.bitmap;
+    SetView(out.name, bitmap.name);
+    out.granularity = bitmap.granularity;
+    out.in_use = bitmap.in_use;
+    out.automatic = bitmap.automatic;
+    Add(finding);
+    return {};
+  }
+};
+
+void SetQcow2(instar_proto_Qcow2Facts& out, const Qcow2Facts& facts) {
+  out.version = facts.version;
+  out.compression =
+      static_cast<instar_proto_CompressionType>(facts.compression);
+  out.lazy_refcounts = facts.lazy_refcounts;
+  out.refcount_bits = facts.refcount_bits;
+  out.has_data_file = facts.has_data_file;
+  SetView(out.data_file, facts.data_file);
+  out.data_file_raw = facts.data_file_raw;
+  out.corrupt = facts.corrupt;
+  out.extended_l2 = facts.extended_l2;
+  out.crypt_method = facts.crypt_method;
+  out.has_bitmaps = facts.has_bitmaps;
+}
+
+}  // namespace
+
+void ReportImage(const Image& image) {
+  const ImageFacts& facts = image.facts();
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_image_tag;
+  instar_proto_ImageFacts& out = finding.kind.image;
+  out.slot = image.file().slot();
+  SetView(out.format, facts.format);
+  out.virtual_size = facts.virtual_size;
+  out.cluster_size = facts.cluster_size;
+  out.encrypted = facts.encrypted;
+  out.dirty = facts.dirty;
+  out.has_backing_file = facts.has_backing_file;
+  SetView(out.backing_file, facts.backing_file);
+  SetView(out.backing_format, facts.backing_format);
+  if (facts.qcow2 != nullptr) {
+    out.has_qcow2 = true;
+    SetQcow2(out.qcow2, *facts.qcow2);
+  }
+  if (facts.data_file != nullptr) {
+    out.has_data_slot = true;
+    out.data_slot = facts.data_file->slot();
+  }
+  Add(finding);
+}
+
+Status ReportLists(Image& image) {
+  ListReporter reporter;
+  return image.List(reporter);
+}
+
+void ReportFailure(const Error& error, FailurePlace place) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_failure_tag;
+  instar_proto_Failure& out = finding.kind.failure;
+  out.fault = static_cast<instar_proto_Fault>(error.fault);
+  out.stage = place.stage;
+  out.slot = place.slot;
+  out.value = error.value;
+  out.value2 = error.value2;
+  const ByteView text = Text(error);
+  SetView(out.text, text);
+  out.error = error.error;
+  Add(finding);
+}
+
+void ReportPlan(uint64_t size, ByteView detected_format) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_plan_tag;
+  finding.kind.plan.size = size;
+  SetView(finding.kind.plan.detected_format, detected_format);
+  Add(finding);
+  FlushFindings();
+}
+
+void ReportPanic(const char* what) {
+  const auto length = static_cast<uint32_t>(__builtin_strlen(what));
+  ReportFailure({.fault = Fault::kInternal,
+                 .text = reinterpret_cast<const uint8_t*>(what),
+                 .text_bytes = length},
+                {});
+}
+
+void FlushFindings() {
+  if (frame_used == 0) {
+    return;
+  }
+  Requests::Of(CurrentVcpu())
+      .Call({.call = abi::Call::kMessage,
+             .length = frame_used,
+             .buffer = AddressOf(frame)});
+  frame_used = 0;
+}
+
+}  // namespace instar::guest

@@ -1,0 +1,32 @@
+// Findings on their way to the host: encoded as proto.Finding, gathered in a
+// frame, sent when the frame is full or on Flush.
+#pragma once
+
+#include <cstdint>
+
+#include "gen/guest.npb.h"
+#include "lib/base/bytes.h"
+#include "lib/base/result.h"
+#include "lib/format/facts.h"
+#include "lib/format/image.h"
+
+namespace instar::guest {
+
+// Where in the operation something failed: proto.Stage and the file concerned.
+struct FailurePlace {
+  instar_proto_Stage stage = instar_proto_Stage_STAGE_OPEN;
+  uint32_t slot = 0;
+};
+
+void ReportImage(const Image& image);
+// The image's snapshots and bitmaps, each a finding.
+Status ReportLists(Image& image);
+void ReportFailure(const Error& error, FailurePlace place);
+void ReportPlan(uint64_t size, ByteView detected_format);
+void ReportPanic(const char* what);
+
+// Sends what is gathered. Findings reach the host in order; requests other
+// than messages may overtake them without this.
+void FlushFindings();
+
+}  // namespace instar::guest

@@ -1,0 +1,71 @@
+#include "guest/rt/output.h"
+
+namespace instar::guest {
+namespace {
+
+Qcow2CreateOptions Qcow2OptionsOf(const instar_proto_Qcow2Options& in) {
+  Qcow2CreateOptions out;
+  if (in.has_version) {
+    out.version = in.version;
+  }
+  if (in.has_cluster_size) {
+    out.cluster_size = in.cluster_size;
+  }
+  if (in.has_refcount_bits) {
+    out.refcount_bits = in.refcount_bits;
+  }
+  out.lazy_refcounts = in.has_lazy_refcounts && in.lazy_refcounts;
+  out.extended_l2 = in.has_extended_l2 && in.extended_l2;
+  if (in.has_compression) {
+    out.compression = static_cast<Compression>(in.compression);
+  }
+  out.data_file = ViewOf(in.data_file);
+  out.data_file_raw = in.data_file_raw;
+  return out;
+}
+
+bool Failed(const Error& error, uint32_t slot) {
+  ReportFailure(error,
+                {.stage = instar_proto_Stage_STAGE_CREATE, .slot = slot});
+  return false;
+}
+
+}  // namespace
+
+CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target) {
+  return {.size = target.size,
+          .preallocation = static_cast<Preallocation>(target.preallocation),
+          .backing_file = ViewOf(target.backing_file),
+          .backing_format = ViewOf(target.backing_format),
+          .qcow2 = Qcow2OptionsOf(target.qcow2)};
+}
+
+bool CreateOutput(Context& context, const Writer& writer,
+                  const CreateOptions& options, OutputFiles& files) {
+  const Status valid = writer.validate(options);
+  if (!valid.ok()) {
+    return Failed(valid.error(), 0);
+  }
+  HostOpener opener(context.arena);
+  const Result<File*> file = opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
+  if (!file.ok()) {
+    return Failed(file.error(), 0);
+  }
+  files.file = file.value();
+  if (!options.qcow2.data_file.empty()) {
+    const Result<File*> data_file =
+        opener.OpenOutput(instar_proto_Role_ROLE_TARGET_DATA);
+    if (!data_file.ok()) {
+      return Failed(data_file.error(), files.file->slot());
+    }
+    files.data_file = data_file.value();
+  }
+  const Status created =
+      writer.create(context.arena, *files.file, files.data_file, options);
+  if (!created.ok()) {
+    return Failed(created.error(), files.file->slot());
+  }
+  return true;
+}
+
+}  // namespace instar::guest

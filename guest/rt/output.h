@@ -1,0 +1,33 @@
+// The image that a command makes: from the request to an opened Target. Shared
+// by the operations that write.
+#pragma once
+
+#include "gen/guest.npb.h"
+#include "guest/rt/context.h"
+#include "guest/rt/findings.h"
+#include "guest/rt/slot_file.h"
+#include "lib/base/result.h"
+#include "lib/format/target.h"
+
+namespace instar::guest {
+
+// The bytes of a bounded field of the configuration.
+template <typename Bytes>
+ByteView ViewOf(const Bytes& field) {
+  return {field.bytes, field.size};
+}
+
+// The creation options in `target`; views point into the configuration.
+CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target);
+
+struct OutputFiles {
+  File* file = nullptr;
+  File* data_file = nullptr;  // external data file; null: none
+};
+
+// Checks `options`, has the host create the files, and writes the empty image.
+// A failure has been reported.
+bool CreateOutput(Context& context, const Writer& writer,
+                  const CreateOptions& options, OutputFiles& files);
+
+}  // namespace instar::guest

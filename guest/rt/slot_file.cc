@@ -1,0 +1,216 @@
+#include "guest/rt/slot_file.h"
+
+#include <pb_encode.h>
+
+#include "guest/rt/context.h"
+#include "lib/base/checked.h"
+
+namespace instar::guest {
+namespace {
+
+Requests& Mine() {
+  return Requests::Of(CurrentVcpu());
+}
+
+Error FileError(int64_t result, uint64_t offset) {
+  return {.fault = Fault::kErrno,
+          .value = offset,
+          .error = static_cast<int32_t>(-result)};
+}
+
+Status StatusOf(int64_t result, uint64_t offset) {
+  if (result < 0) {
+    return FileError(result, offset);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<File*> SlotFile::AtBoot(Arena& arena, uint32_t slot) {
+  INSTAR_CHECK(slot < boot().num_slots && slot < abi::kBootSlots);
+  SlotFile* file = TRY(arena.New<SlotFile>(slot, boot().slots[slot]));
+  return static_cast<File*>(file);
+}
+
+Status SlotFile::ReadAt(uint64_t offset, MutableBytes out) {
+  uint64_t done = 0;
+  while (done < out.size()) {
+    const uint64_t length = Min(out.size() - done, abi::kMaxTransferBytes);
+    const MutableBytes part = TRY(out.Slice(done, length));
+    const uint64_t position = TRY(CheckedAdd(offset, done));
+    // Where the request leaves what a file can hold there is only emptiness.
+    if (position > INT64_MAX - length) {
+      part.Fill(0);
+      done += length;
+      continue;
+    }
+    const int64_t result = Mine().Call({.call = abi::Call::kRead,
+                                        .slot = static_cast<uint16_t>(slot_),
+                                        .offset = position,
+                                        .length = length,
+                                        .buffer = AddressOf(part.data())});
+    if (result < 0) {
+      return FileError(result, position);
+    }
+    const auto got = static_cast<uint64_t>(result);
+    INSTAR_CHECK(got <= length);
+    const MutableBytes rest = TRY(part.Slice(got, length - got));
+    rest.Fill(0);
+    done += length;
+  }
+  return {};
+}
+
+Status SlotFile::WriteAt(uint64_t offset, ByteView bytes) {
+  uint64_t done = 0;
+  while (done < bytes.size()) {
+    const uint64_t length = Min(bytes.size() - done, abi::kMaxTransferBytes);
+    const ByteView part = TRY(bytes.Slice(done, length));
+    const uint64_t position = TRY(CheckedAdd(offset, done));
+    const int64_t result = Mine().Call({.call = abi::Call::kWrite,
+                                        .slot = static_cast<uint16_t>(slot_),
+                                        .offset = position,
+                                        .length = length,
+                                        .buffer = AddressOf(part.data())});
+    if (result < 0) {
+      return FileError(result, position);
+    }
+    done += length;
+  }
+  GrownTo(TRY(CheckedAdd(offset, bytes.size())));
+  return {};
+}
+
+Status SlotFile::WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) {
+  const uint64_t end = TRY(CheckedAdd(offset, length));
+  const int64_t result = Mine().Call(
+      {.call = abi::Call::kZero,
+       .slot = static_cast<uint16_t>(slot_),
+       .flags = static_cast<uint32_t>(may_unmap ? abi::kZeroMayUnmap : 0U),
+       .offset = offset,
+       .length = length});
+  if (result >= 0) {
+    GrownTo(end);
+  }
+  return StatusOf(result, offset);
+}
+
+Status SlotFile::Truncate(uint64_t size, FilePreallocation preallocation) {
+  const int64_t result =
+      Mine().Call({.call = abi::Call::kTruncate,
+                   .slot = static_cast<uint16_t>(slot_),
+                   .flags = static_cast<uint32_t>(preallocation),
+                   .offset = size});
+  if (result >= 0) {
+    size_ = size;
+  }
+  return StatusOf(result, size);
+}
+
+Status SlotFile::Flush() {
+  return StatusOf(Mine().Call({.call = abi::Call::kFlush,
+                               .slot = static_cast<uint16_t>(slot_)}),
+                  0);
+}
+
+Result<FileExtent> SlotFile::Extent(uint64_t offset, uint64_t length) {
+  abi::HostExtent extent = {};
+  const int64_t result = Mine().Call({.call = abi::Call::kExtents,
+                                      .slot = static_cast<uint16_t>(slot_),
+                                      .offset = offset,
+                                      .length = length,
+                                      .buffer = AddressOf(&extent),
+                                      .slot2 = 1});
+  if (result < 0) {
+    return FileError(result, offset);
+  }
+  if (result == 0) {
+    return FileExtent{};
+  }
+  INSTAR_CHECK(extent.offset == offset);
+  return FileExtent{.length = Min(extent.length, length),
+                    .data = (extent.flags & abi::kHostExtentData) != 0};
+}
+
+Status Claim(const File& file, uint32_t flags) {
+  const int64_t result =
+      Mine().Call({.call = abi::Call::kClaim,
+                   .slot = static_cast<uint16_t>(file.slot()),
+                   .flags = flags});
+  if (result < 0) {
+    return Error{.fault = Fault::kLocked,
+                 .value = file.slot(),
+                 .error = static_cast<int32_t>(-result)};
+  }
+  return {};
+}
+
+namespace {
+
+bool EncodeBytes(pb_ostream_t* stream, const pb_field_t* field,
+                 void* const* argument) {
+  const auto& view = *static_cast<const ByteView*>(*argument);
+  return pb_encode_tag_for_field(stream, field) &&
+         pb_encode_string(stream, view.data(), view.size());
+}
+
+pb_callback_t BytesOf(const ByteView& view) {
+  pb_callback_t callback = {};
+  callback.funcs.encode = &EncodeBytes;
+  callback.arg = const_cast<ByteView*>(&view);
+  return callback;
+}
+
+// The Reference message; the answer comes back in the same bytes.
+constexpr uint64_t kReferenceBytes = 8 << 10;
+uint8_t reference_buffer[kReferenceBytes];
+
+}  // namespace
+
+Result<File*> HostOpener::Ask(uint32_t from, instar_proto_Role role,
+                              ByteView name, ByteView format) {
+  instar_proto_Reference reference = instar_proto_Reference_init_zero;
+  reference.slot = from;
+  reference.role = role;
+  reference.name = BytesOf(name);
+  reference.format = BytesOf(format);
+  pb_ostream_t stream =
+      pb_ostream_from_buffer(reference_buffer, kReferenceBytes);
+  if (!pb_encode(&stream, instar_proto_Reference_fields, &reference)) {
+    return Error{.fault = Fault::kOutOfBounds, .value = name.size()};
+  }
+  const int64_t result = Mine().Call({.call = abi::Call::kOpenReference,
+                                      .slot = static_cast<uint16_t>(from),
+                                      .length = stream.bytes_written,
+                                      .buffer = AddressOf(reference_buffer)});
+  if (result < 0) {
+    return Error{.fault = Fault::kReference,
+                 .value = static_cast<uint64_t>(role),
+                 .text = name.data(),
+                 .text_bytes = static_cast<uint32_t>(name.size()),
+                 .error = static_cast<int32_t>(-result)};
+  }
+  abi::SlotInfo info = {};
+  __builtin_memcpy(&info, reference_buffer, sizeof info);
+  SlotFile* file =
+      TRY(arena_->New<SlotFile>(static_cast<uint32_t>(result), info));
+  return static_cast<File*>(file);
+}
+
+Result<File*> HostOpener::Open(const File& from, ReferenceRole role,
+                               ByteView name, ByteView format) {
+  File* file = TRY(Ask(from.slot(),
+                       role == ReferenceRole::kDataFile
+                           ? instar_proto_Role_ROLE_DATA_FILE
+                           : instar_proto_Role_ROLE_BACKING,
+                       name, format));
+  return file;
+}
+
+Result<File*> HostOpener::OpenOutput(instar_proto_Role role) {
+  File* file = TRY(Ask(0, role, {}, {}));
+  return file;
+}
+
+}  // namespace instar::guest

@@ -1,0 +1,70 @@
+// A slot of the host's file table as lib/ sees files, and the opener that asks
+// the host for more of them. Every call waits for its answer; bulk data goes
+// through Requests directly (guest/op/convert).
+#pragma once
+
+#include <cstdint>
+
+#include "gen/guest.npb.h"
+#include "guest/rt/requests.h"
+#include "lib/base/arena.h"
+#include "lib/base/file.h"
+#include "lib/base/opener.h"
+#include "lib/base/result.h"
+
+namespace instar::guest {
+
+class SlotFile final : public File {
+ public:
+  SlotFile(uint32_t slot, const abi::SlotInfo& info)
+      : slot_(slot), info_(info), size_(info.size_bytes) {}
+
+  // The file in one of the slots that were open at start.
+  static Result<File*> AtBoot(Arena& arena, uint32_t slot);
+
+  uint32_t slot() const override { return slot_; }
+  uint64_t size() const override { return size_; }
+  uint64_t allocated() const override { return info_.allocated_bytes; }
+  uint32_t request_alignment() const override {
+    return info_.request_alignment == 0 ? 1 : info_.request_alignment;
+  }
+  Status ReadAt(uint64_t offset, MutableBytes out) override;
+  Status WriteAt(uint64_t offset, ByteView bytes) override;
+  Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
+  Status Truncate(uint64_t size, FilePreallocation preallocation) override;
+  Status Flush() override;
+  Result<FileExtent> Extent(uint64_t offset, uint64_t length) override;
+
+  // The file reads as zeroes wherever it was never written.
+  bool reads_zero() const { return (info_.flags & abi::kSlotReadsZero) != 0; }
+  // A write that did not go through WriteAt reached up to `end`.
+  void GrownTo(uint64_t end) { size_ = end > size_ ? end : size_; }
+
+ private:
+  uint32_t slot_;
+  abi::SlotInfo info_;
+  uint64_t size_;
+};
+
+// Takes the image locks of `file`; `flags` are abi::ClaimFlag.
+// Errors: kLocked.
+Status Claim(const File& file, uint32_t flags);
+
+class HostOpener final : public Opener {
+ public:
+  explicit HostOpener(Arena& arena) : arena_(&arena) {}
+
+  Result<File*> Open(const File& from, ReferenceRole role, ByteView name,
+                     ByteView format) override;
+  // The command's own output (proto.Role ROLE_TARGET and ROLE_TARGET_DATA):
+  // the host creates it now, or opens what is there.
+  Result<File*> OpenOutput(instar_proto_Role role);
+
+ private:
+  Result<File*> Ask(uint32_t from, instar_proto_Role role, ByteView name,
+                    ByteView format);
+
+  Arena* arena_;
+};
+
+}  // namespace instar::guest

@@ -1,0 +1,71 @@
+// Work for more than one vCPU: vCPU 0 hands out tasks, the others and vCPU 0
+// itself, when it has nothing better to do, run them.
+//
+// A task is a piece of pure computation of some tens of microseconds or more.
+// It makes no requests. Tasks are taken in order and end in any order.
+#pragma once
+
+#include <cstdint>
+
+#include "proto/abi.h"
+
+namespace instar::guest {
+
+struct Task {
+  // `worker` is the vCPU that runs it, for scratch memory of its own.
+  void (*run)(Task& task, uint64_t worker) = nullptr;
+  // Set, with release order, when run has returned.
+  uint32_t done = 0;
+};
+
+// A vCPU other than 0, from start to end.
+[[noreturn]] void RunWorker(uint64_t vcpu);
+
+class Workers {
+ public:
+  // The pool of this run; vCPU 0 only, but for Work.
+  static Workers& Get();
+
+  // Tasks may be pushed from now on; the other vCPUs start with the first
+  // push, `num_vcpus` in all.
+  void Enable(uint32_t num_vcpus);
+  uint32_t num_vcpus() const { return num_vcpus_; }
+
+  // Whether Push has room.
+  bool HasRoom() const;
+  // REQUIRES: HasRoom(). The task lives until it is done.
+  void Push(Task& task);
+
+  // Runs one task on this vCPU; false: none is waiting.
+  bool RunOne(uint64_t worker);
+
+  // Says that vCPU 0 is about to sleep and wants to be woken by the next task
+  // that ends. Call before reading event() and looking at the tasks.
+  void AwaitTask();
+  void StopAwaiting();
+
+ private:
+  friend void RunWorker(uint64_t vcpu);
+  [[noreturn]] void Work(uint64_t vcpu);
+
+  static constexpr uint32_t kQueueEntries = 512;
+
+  Task* Take();
+  void Lock();
+  void Unlock();
+
+  uint32_t lock_ = 0;
+  uint32_t head_ = 0;  // next to take
+  uint32_t tail_ = 0;  // next free
+  Task* queue_[kQueueEntries] = {};
+  uint32_t num_vcpus_ = 1;
+  uint32_t started_ = 1;
+  uint32_t main_waits_ = 0;
+  uint32_t parked_[abi::kMaxVcpus] = {};
+};
+
+inline uint32_t IsDone(const Task& task) {
+  return __atomic_load_n(&task.done, __ATOMIC_ACQUIRE);
+}
+
+}  // namespace instar::guest

@@ -1,0 +1,93 @@
+// Host clusters of an image that is written: which are in use, and which comes
+// next.
+//
+// The choice is qemu-img's, cluster by cluster, so that the same writes make
+// the same image: the lowest free run from a moving start; a refcount block at
+// the first free cluster when its range is reached, after which the search is
+// done again; a refcount table that grows behind everything that it counts.
+#pragma once
+
+#include <cstdint>
+
+#include "lib/base/file.h"
+#include "lib/base/result.h"
+#include "lib/format/qcow2/geometry.h"
+#include "lib/format/qcow2/table_store.h"
+
+namespace instar::qcow2 {
+
+class Refcounts {
+ public:
+  Refcounts(File& file, TableStore& tables, const Geometry& geometry,
+            uint64_t table_offset, uint64_t table_clusters);
+
+  // Takes `count` > 0 adjoining free clusters. Returns the first's offset.
+  // Errors: kSizeTooLarge, kQcow2CorruptEntry, kErrno.
+  Result<uint64_t> Allocate(uint64_t count);
+
+  // Takes the free clusters from `offset` on, up to `count`; how many, which
+  // may be none.
+  Result<uint64_t> AllocateAt(uint64_t offset, uint64_t count);
+
+  // Drops one reference to each cluster that [offset, +bytes) touches. With
+  // `discard` the file may give up what becomes free.
+  Status Free(uint64_t offset, uint64_t bytes, bool discard);
+
+  // Makes room for refcounts of `additional` clusters behind `start`, which is
+  // the end of all that is in use, with new refcount blocks and a new table at
+  // `start`. Returns where they end. `exact`: no reserve for growth.
+  // `block_index`: where `block_offset` not 0, the block of that index.
+  // Errors: kSizeTooLarge.
+  Result<uint64_t> AddArea(uint64_t start, uint64_t additional, bool exact,
+                           uint64_t block_index, uint64_t block_offset);
+
+  uint64_t table_offset() const { return table_offset_; }
+  uint64_t table_clusters() const { return table_clusters_; }
+
+  // No cluster at or beyond it has been handed out since the image was opened.
+  uint64_t high_water() const { return high_water_; }
+
+ private:
+  // Where a refcount is: a page of its block, and its index there.
+  struct Place {
+    Page* page = nullptr;  // null: no block covers the cluster
+    uint64_t index = 0;
+  };
+
+  uint64_t BlockIndex(uint64_t cluster) const;
+  Result<uint64_t> BlockOffset(uint64_t block_index);
+  Result<Place> Locate(uint64_t cluster);
+  uint64_t Read(const Place& place) const;
+  void Write(const Place& place, uint64_t value);
+  Result<uint64_t> Get(uint64_t cluster);
+
+  Result<uint64_t> FindFree(uint64_t count);
+  Result<bool> Take(uint64_t first, uint64_t count);
+  Status Release(uint64_t first, uint64_t count, bool is_undo, bool discard);
+  Status AddBlock(uint64_t cluster);
+  Status Hook(uint64_t cluster, uint64_t block_offset);
+  Status FillArea(uint64_t start, uint64_t end, uint64_t first_block,
+                  uint64_t num_blocks);
+  Status SwitchTable(uint64_t offset, uint64_t clusters);
+
+  File* file_;
+  TableStore* tables_;
+  const Geometry* geometry_;
+  uint64_t table_offset_;
+  uint64_t table_clusters_;
+  uint64_t table_entries_;
+  uint64_t max_refcount_;
+  uint64_t next_free_ = 0;  // where the search for free clusters starts
+  uint64_t high_water_ = 0;
+  // The block looked up last: offset ~0 where there is none.
+  uint64_t known_block_ = ~uint64_t{0};
+  uint64_t known_offset_ = 0;
+};
+
+// The size of refcount structures for `clusters` clusters and themselves, in
+// blocks. `generous`: with half a table's clusters in reserve.
+// Errors: kOverflow.
+Result<uint64_t> RefcountBlocksFor(const Geometry& geometry, uint64_t clusters,
+                                   bool generous);
+
+}  // namespace instar::qcow2

@@ -1,0 +1,90 @@
+// Writing raw images: guest-visible bytes are the file's own.
+#include <limits>
+
+#include "lib/base/checked.h"
+#include "lib/format/target.h"
+
+namespace instar::raw {
+namespace {
+
+constexpr uint8_t kName[] = {'r', 'a', 'w'};
+constexpr uint64_t kSectorBytes = 512;
+
+// What qemu-img writes at the start of a new file, so that whoever probes its
+// block size finds an allocated block.
+constexpr uint64_t kFirstBlockBytes = 4096;
+
+class RawTarget final : public Target {
+ public:
+  explicit RawTarget(File& file)
+      : Target(AlignDown(file.size() + kSectorBytes - 1, kSectorBytes), 0),
+        file_(&file) {}
+  RawTarget(const RawTarget&) = delete;
+  RawTarget& operator=(const RawTarget&) = delete;
+
+  Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override {
+    return WriteExtent{.length = length, .file = file_, .host_offset = offset};
+  }
+  Status WriteZeroes(uint64_t offset, uint64_t length,
+                     bool may_unmap) override {
+    return file_->WriteZeroes(offset, length, may_unmap);
+  }
+  Status Finish() override { return {}; }
+
+ private:
+  File* file_;
+};
+
+Status Validate(const CreateOptions& options) {
+  if (options.size > std::numeric_limits<int64_t>::max() - kSectorBytes) {
+    return Error{.fault = Fault::kSizeTooLarge, .value = options.size};
+  }
+  if (options.preallocation == Preallocation::kMetadata) {
+    return Error{.fault = Fault::kPreallocationUnsupported,
+                 .value = static_cast<uint64_t>(options.preallocation)};
+  }
+  return {};
+}
+
+FilePreallocation FileMode(Preallocation mode) {
+  switch (mode) {
+    case Preallocation::kOff:
+    case Preallocation::kMetadata:
+      return FilePreallocation::kSparse;
+    case Preallocation::kFalloc:
+      return FilePreallocation::kFalloc;
+    case Preallocation::kFull:
+      return FilePreallocation::kFull;
+  }
+  return FilePreallocation::kSparse;
+}
+
+Status Create(Arena& arena, File& file, File* /*data_file*/,
+              const CreateOptions& options) {
+  TRY(Validate(options));
+  const uint64_t size = TRY(CheckedAlignUp(options.size, kSectorBytes));
+  TRY(file.Truncate(size, FileMode(options.preallocation)));
+  const uint64_t block =
+      size < kFirstBlockBytes ? kSectorBytes : kFirstBlockBytes;
+  if (size == 0) {
+    return {};
+  }
+  const MutableBytes zeroes = TRY(arena.AllocateZeroed(block));
+  return file.WriteAt(0, zeroes.view());
+}
+
+Result<Target*> Open(Arena& arena, File& file, File* /*data_file*/,
+                     Image* /*backing*/) {
+  RawTarget* target = TRY(arena.New<RawTarget>(file));
+  return static_cast<Target*>(target);
+}
+
+}  // namespace
+
+extern const Writer kWriter;
+constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
+                                  .validate = &Validate,
+                                  .create = &Create,
+                                  .open = &Open};
+
+}  // namespace instar::raw
