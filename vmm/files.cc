@@ -1,0 +1,369 @@
+#include "vmm/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "gen/guest.pb.h"
+#include "vmm/locks.h"
+#include "vmm/open_file.h"
+#include "vmm/policy.h"
+#include "vmm/transfer.h"
+
+namespace instar::vmm {
+namespace {
+
+constexpr mode_t kCreateMode = 0644;
+
+int CacheFlags(CacheMode cache) {
+  switch (cache) {
+    case CacheMode::kNone:
+      return O_DIRECT;
+    case CacheMode::kWritethrough:
+      return O_DSYNC;
+    case CacheMode::kDirectsync:
+      return O_DIRECT | O_DSYNC;
+    case CacheMode::kWriteback:
+    case CacheMode::kUnsafe:
+      break;
+  }
+  return 0;
+}
+
+// The name for open(2).
+std::string Literal(const std::string& path) {
+  return HasFilePrefix(path) ? path.substr(5) : path;
+}
+
+// The smallest of the usual sizes that an O_DIRECT read of `fd` accepts.
+uint32_t ProbeAlignment(int fd) {
+  constexpr uint32_t kLargest = 4096;
+  alignas(kLargest) static uint8_t buffer[kLargest];
+  constexpr uint32_t kSector = 512;
+  return pread(fd, buffer, kSector, 0) >= 0 ? kSector : kLargest;
+}
+
+// Whether `path` itself, not what a link points at, is the open file.
+bool NamesRegularFile(const std::string& path, const Files::Entry& entry) {
+  struct stat status;
+  return lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         status.st_dev == entry.device && status.st_ino == entry.inode;
+}
+
+}  // namespace
+
+struct Files::State {
+  Policy policy;
+  Outputs outputs;
+  // A slot is filled before `size` admits it, and then never changes.
+  std::array<std::unique_ptr<Entry>, abi::kMaxSlots> entries;
+  std::atomic<uint32_t> size = 0;
+  FileError error;
+  Origin opening;  // of the file that is being opened
+
+  int64_t Fail(int error_number, const std::string& path) {
+    error = {};
+    error.error = error_number;
+    error.path = path;
+    error.origin = opening;
+    return -error_number;
+  }
+  int64_t Adopt(int fd, const std::string& path, int flags, CacheMode cache,
+                uint32_t parent);
+  int64_t Open(const std::string& path, int flags, CacheMode cache,
+               uint32_t parent);
+  int64_t Create(const std::string& path, CacheMode cache);
+  int64_t OpenOutput(int role);
+  int64_t OpenNamed(uint32_t from, int role, const std::string& name);
+  bool InChain(uint32_t slot, const Entry& entry) const;
+  int OpenBeneathRoots(uint32_t from, const std::string& path, int flags);
+};
+
+// Makes a slot of an open descriptor, which it owns from now on.
+int64_t Files::State::Adopt(int fd, const std::string& path, int flags,
+                            CacheMode cache, uint32_t parent) {
+  auto entry = std::make_unique<Entry>();
+  struct stat status;
+  if (fstat(fd, &status) != 0) {
+    const int error_number = errno;
+    close(fd);
+    return Fail(error_number, path);
+  }
+  entry->regular = S_ISREG(status.st_mode);
+  entry->block_device = S_ISBLK(status.st_mode);
+  if (!entry->regular && !entry->block_device && !S_ISCHR(status.st_mode)) {
+    close(fd);
+    Fail(EINVAL, path);
+    error.not_regular = true;
+    return -EINVAL;
+  }
+  const uint32_t slot = size.load();
+  if (slot == abi::kMaxSlots) {
+    close(fd);
+    return Fail(EMFILE, path);
+  }
+  if (!entry->regular) {
+    fcntl(fd, F_SETFL, flags & ~(O_CREAT | O_NONBLOCK));
+  }
+  entry->path = path;
+  entry->fd = fd;
+  entry->device = status.st_dev;
+  entry->inode = status.st_ino;
+  entry->parent = parent;
+  entry->origin = opening;
+  entry->writable = (flags & O_ACCMODE) == O_RDWR;
+  entry->ignore_flush = cache == CacheMode::kUnsafe;
+  if ((flags & O_DIRECT) != 0) {
+    entry->alignment = ProbeAlignment(fd);
+    entry->buffered_fd =
+        open(Literal(path).c_str(),
+             (flags & ~(O_DIRECT | O_CREAT)) | O_CLOEXEC | O_NONBLOCK);
+    struct stat again;
+    if (entry->buffered_fd >= 0 &&
+        (fstat(entry->buffered_fd, &again) != 0 ||
+         again.st_dev != status.st_dev || again.st_ino != status.st_ino)) {
+      close(entry->buffered_fd);
+      entry->buffered_fd = -1;
+    }
+  }
+  entries[slot] = std::move(entry);
+  size.store(slot + 1);
+  return slot;
+}
+
+int64_t Files::State::Open(const std::string& path, int flags, CacheMode cache,
+                           uint32_t parent) {
+  flags |= CacheFlags(cache);
+  // Without O_NONBLOCK a FIFO would hold us until somebody writes to it.
+  const int fd = open(Literal(path).c_str(),
+                      flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, kCreateMode);
+  return fd < 0 ? Fail(errno, path) : Adopt(fd, path, flags, cache, parent);
+}
+
+// An empty file, or a device as it is.
+int64_t Files::State::Create(const std::string& path, CacheMode cache) {
+  const int64_t slot = Open(path, O_RDWR | O_CREAT, cache, kNoParent);
+  if (slot < 0) {
+    return slot;
+  }
+  Entry& entry = *entries[static_cast<size_t>(slot)];
+  if (!entry.regular) {
+    return slot;
+  }
+  const auto drop = [this, slot](int error_number) {
+    size.store(static_cast<uint32_t>(slot));
+    close(entries[static_cast<size_t>(slot)]->fd);
+    entries[static_cast<size_t>(slot)].reset();
+    return int64_t{-error_number};
+  };
+  Fail(0, path);
+  if (TakeLocks(entry.fd, CreationLocks(), 0, &error) != 0) {
+    return drop(error.error);
+  }
+  if (ftruncate(entry.fd, 0) != 0) {
+    return drop(static_cast<int>(-Fail(errno, path)));
+  }
+  DropLocks(entry.fd, CreationLocks());
+  entry.created = true;
+  entry.reads_zero = true;
+  return slot;
+}
+
+int64_t Files::State::OpenOutput(int role) {
+  if (role == proto::ROLE_TARGET_BACKING) {
+    return outputs.backing.empty() ? Fail(ENOENT, "")
+                                   : Open(outputs.backing, O_RDONLY,
+                                          CacheMode::kWriteback, kNoParent);
+  }
+  const bool data = role == proto::ROLE_TARGET_DATA;
+  const std::string& path = data ? outputs.data_file : outputs.target;
+  if (path.empty()) {
+    return Fail(ENOENT, "");
+  }
+  return outputs.create ? Create(path, outputs.cache)
+                        : Open(path, O_RDWR, outputs.cache, kNoParent);
+}
+
+bool Files::State::InChain(uint32_t slot, const Entry& entry) const {
+  for (uint32_t at = slot; at != kNoParent; at = entries[at]->parent) {
+    if (entries[at]->device == entry.device &&
+        entries[at]->inode == entry.inode) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Strict policy: beneath the directory of the image that the user named, at
+// the root of the chain, or beneath an allowed one.
+int Files::State::OpenBeneathRoots(uint32_t from, const std::string& path,
+                                   int flags) {
+  uint32_t root = from;
+  while (entries[root]->parent != kNoParent) {
+    root = entries[root]->parent;
+  }
+  std::vector<std::string> directories = {
+      std::string(DirectoryOf(Literal(entries[root]->path)))};
+  directories.insert(directories.end(), policy.allowed.begin(),
+                     policy.allowed.end());
+  return OpenBeneath(directories, path, flags);
+}
+
+// Whatever an image names is opened for reading only.
+int64_t Files::State::OpenNamed(uint32_t from, int role,
+                                const std::string& name) {
+  const Entry& image = *entries[from];
+  std::string path;
+  std::string literal;
+  if (role == proto::ROLE_DATA_FILE) {
+    // Never a protocol: taken as a local name, whatever it looks like.
+    path = literal = name;
+  } else {
+    path = ResolveReference(image.path, name);
+    if (HasProtocol(path) && !HasFilePrefix(path)) {
+      return Fail(EPROTONOSUPPORT, path);
+    }
+    literal = Literal(path);
+  }
+  const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  int fd = 0;
+  if (policy.strict) {
+    fd = OpenBeneathRoots(from, literal, flags);
+  } else {
+    fd = open(literal.c_str(), flags);
+    fd = fd < 0 ? -errno : fd;
+  }
+  if (fd < 0) {
+    return Fail(-fd, path);
+  }
+  const int64_t slot = Adopt(fd, path, O_RDONLY, CacheMode::kWriteback, from);
+  if (slot < 0) {
+    return slot;
+  }
+  const auto index = static_cast<uint32_t>(slot);
+  if (InChain(from, *entries[index])) {
+    size.store(index);
+    close(entries[index]->fd);
+    entries[index].reset();
+    return Fail(ELOOP, path);
+  }
+  return slot;
+}
+
+Files::Files(Policy policy, Outputs outputs)
+    : state_(new State{.policy = std::move(policy),
+                       .outputs = std::move(outputs),
+                       .entries = {},
+                       .error = {},
+                       .opening = {}}) {}
+
+Files::~Files() {
+  for (uint32_t i = 0; i < size(); ++i) {
+    const Entry& entry = *state_->entries[i];
+    close(entry.fd);
+    if (entry.buffered_fd >= 0) {
+      close(entry.buffered_fd);
+    }
+  }
+  delete state_;
+}
+
+std::optional<uint32_t> Files::OpenSource(const std::string& path,
+                                          CacheMode cache) {
+  state_->opening = {};
+  if (HasProtocol(path) && !HasFilePrefix(path)) {
+    state_->Fail(EPROTONOSUPPORT, path);
+    return std::nullopt;
+  }
+  const int64_t slot = state_->Open(path, O_RDONLY, cache, kNoParent);
+  if (slot < 0) {
+    return std::nullopt;
+  }
+  return static_cast<uint32_t>(slot);
+}
+
+uint32_t Files::size() const {
+  return state_->size.load();
+}
+
+const std::string& Files::path(uint32_t slot) const {
+  static const std::string none;
+  return slot < size() ? state_->entries[slot]->path : none;
+}
+
+Origin Files::origin(uint32_t slot) const {
+  return state_->entries[slot]->origin;
+}
+
+abi::SlotInfo Files::info(uint32_t slot) const {
+  abi::SlotInfo info = {};
+  struct stat status;
+  if (slot >= size() || fstat(state_->entries[slot]->fd, &status) != 0) {
+    return info;
+  }
+  const Entry& entry = *state_->entries[slot];
+  info.size_bytes = entry.regular ? static_cast<uint64_t>(status.st_size)
+                                  : FileLength(entry.fd);
+  info.allocated_bytes = static_cast<uint64_t>(status.st_blocks) * 512;
+  info.flags = abi::kSlotPresent | (entry.writable ? abi::kSlotWritable : 0U) |
+               (entry.block_device ? abi::kSlotBlockDevice : 0U) |
+               (entry.reads_zero ? abi::kSlotReadsZero : 0U);
+  info.request_alignment = entry.alignment;
+  return info;
+}
+
+const FileError& Files::error() const {
+  return state_->error;
+}
+
+void Files::RemoveCreated() {
+  for (uint32_t i = 0; i < size(); ++i) {
+    Entry& entry = *state_->entries[i];
+    const std::string path = Literal(entry.path);
+    if (entry.created && NamesRegularFile(path, entry)) {
+      unlink(path.c_str());
+    }
+    entry.created = false;
+  }
+}
+
+Files::Entry* Files::entry(uint32_t slot) {
+  return slot < size() ? state_->entries[slot].get() : nullptr;
+}
+
+int64_t Files::OpenReference(uint32_t from, int role, std::string_view name,
+                             std::string_view /*format*/) {
+  state_->opening = {.from = from, .role = role};
+  if (role == proto::ROLE_TARGET || role == proto::ROLE_TARGET_DATA ||
+      role == proto::ROLE_TARGET_BACKING) {
+    return state_->OpenOutput(role);
+  }
+  const std::string text(name);
+  if (text.empty() || text.find('\0') != std::string::npos) {
+    return state_->Fail(EINVAL, text.c_str());
+  }
+  return state_->OpenNamed(from, role, text);
+}
+
+int Files::Claim(uint32_t slot, uint32_t claim_flags) {
+  Entry& entry = *state_->entries[slot];
+  uint32_t wanted = claim_flags;
+  if (state_->policy.force_share) {
+    wanted &= ~uint32_t{abi::kClaimUnshareWrite | abi::kClaimUnshareResize};
+  }
+  state_->opening = entry.origin;
+  state_->Fail(0, entry.path);
+  const int result = TakeLocks(entry.fd, wanted, entry.claimed, &state_->error);
+  if (result == 0) {
+    entry.claimed |= wanted;
+  }
+  return result;
+}
+
+}  // namespace instar::vmm

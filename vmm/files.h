@@ -1,0 +1,107 @@
+// The host's table of files: the only place where a path meets a descriptor.
+// A guest sees slot numbers; everything here was named by the user, or by an
+// image and then allowed by the policy.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/abi.h"
+
+namespace instar::vmm {
+
+// How a file of the command line is cached: qemu-img's -t and -T.
+enum class CacheMode : uint8_t {
+  kWriteback,
+  kNone,          // O_DIRECT
+  kWritethrough,  // O_DSYNC
+  kDirectsync,    // both
+  kUnsafe,        // flushes are ignored
+};
+
+// Where the host heard of a file.
+struct Origin {
+  uint32_t from = 0;  // slot of the image that names it
+  int role = -1;      // proto.Role; -1: the command line names it
+};
+
+// A path that could not be opened, created or locked.
+struct FileError {
+  int error = 0;               // errno; EAGAIN with `lock` set: a lock conflict
+  std::string path;            // as it was opened
+  const char* lock = nullptr;  // which lock failed: "write", "resize", …
+  // The lock is the "shared" one: another process holds the permission. Else
+  // another process does not share it.
+  bool lock_is_shared = false;
+  // A directory, FIFO or socket where a file was expected; error is EINVAL.
+  bool not_regular = false;
+  Origin origin = {};
+};
+
+// Which of the command's own outputs a guest's Reference asks for, and how the
+// host makes them. An empty path: the command has none.
+struct Outputs {
+  std::string target;
+  bool create = true;  // else it must exist and keeps its bytes (-n)
+  CacheMode cache = CacheMode::kWriteback;
+  std::string data_file;  // created too
+  // Backing file of the output, opened for reading when the guest asks
+  // (ROLE_TARGET_BACKING). As a path to open.
+  std::string backing;
+};
+
+// What an image may make the host open (docs/threat-model.md).
+struct Policy {
+  // Only files beneath the directory of the image on the command line, or
+  // beneath one of `allowed`.
+  bool strict = false;
+  std::vector<std::string> allowed;
+  bool force_share = false;  // -U
+};
+
+class Files {
+ public:
+  Files(Policy policy, Outputs outputs);
+  ~Files();
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
+
+  // Opens a file of the command line for reading. Returns its slot, or nothing
+  // and sets error().
+  std::optional<uint32_t> OpenSource(const std::string& path, CacheMode cache);
+
+  uint32_t size() const;  // slots are 0 .. size()-1
+  // The path as messages show it: as typed, or as resolved from a reference.
+  const std::string& path(uint32_t slot) const;
+  // REQUIRES: slot < size().
+  Origin origin(uint32_t slot) const;
+  abi::SlotInfo info(uint32_t slot) const;  // as of now
+  const FileError& error() const;           // of the last failure
+
+  // Deletes the output files that this command created (a failed create).
+  void RemoveCreated();
+
+  // For vmm/ only.
+  struct Entry;
+  Entry* entry(uint32_t slot);
+  // A guest's reference; see proto.Reference. Returns the new slot or -errno.
+  int64_t OpenReference(uint32_t from, int role, std::string_view name,
+                        std::string_view format);
+  int Claim(uint32_t slot, uint32_t claim_flags);
+
+ private:
+  struct State;
+  State* state_;
+};
+
+// The path that a backing file name stands for in an image opened as
+// `image_path`: itself where it is absolute or has a protocol, else beside the
+// image. Unchanged text otherwise, as qemu-img shows it. (A data file's name
+// stands for itself.)
+std::string ResolveReference(std::string_view image_path,
+                             std::string_view name);
+
+}  // namespace instar::vmm

@@ -1,0 +1,23 @@
+// Moving bytes between memory and an open file: whole transfers, whatever the
+// kernel splits them into, and whatever O_DIRECT demands.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "vmm/files.h"
+
+namespace instar::vmm {
+
+// Bytes read, fewer than asked only at the end of the file, or -errno.
+int64_t ReadFile(const Files::Entry& file, uint64_t offset,
+                 std::span<uint8_t> out);
+// All of it: its length, or -errno.
+int64_t WriteFile(const Files::Entry& file, uint64_t offset,
+                  std::span<const uint8_t> bytes);
+// Writes `length` zeroes: 0 or -errno.
+int64_t WriteZeroes(const Files::Entry& file, uint64_t offset, uint64_t length);
+// The file's length in bytes, also of a block device; 0 where it has none.
+uint64_t FileLength(int fd);
+
+}  // namespace instar::vmm
