@@ -1,0 +1,338 @@
+// `convert`: one or more images, one after the other, into a new or an
+// existing one.
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+
+#include "cmd/cache_mode.h"
+#include "cmd/convert_call.h"
+#include "cmd/creation.h"
+#include "cmd/progress.h"
+#include "cmd/session.h"
+#include "cmd/throttle.h"
+#include "compat/filename.h"
+#include "compat/target_options.h"
+
+extern "C" {
+extern const uint8_t image_convert_begin[];
+extern const uint8_t image_convert_end[];
+}
+
+namespace instar::cmd {
+namespace {
+
+constexpr uint64_t kGuestMemoryBytes = 64 << 20;
+constexpr uint32_t kMaxThreads = 4;
+constexpr size_t kMaxSources = 16;  // proto/guest.options
+constexpr uint64_t kSectorBytes = 512;
+constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
+constexpr double kProgressStep = 1.0;
+
+class Convert {
+ public:
+  Convert(const Environment& environment, const ConvertCall& call)
+      : environment_(environment),
+        call_(call),
+        format_(call.target_format.value_or("raw")) {}
+
+  int Run();
+
+ private:
+  // Each returns the exit status, after a message, if the command ends there.
+  std::optional<int> CheckUnsupported() const;
+  std::optional<int> CheckSources() const;
+  std::optional<int> PrepareTarget();
+  std::optional<int> PrepareExisting();
+  std::optional<int> PrepareNew();
+  std::optional<int> CombineOptions(const compat::FormatRow& row,
+                                    compat::CreateOptions& options);
+  std::optional<int> CheckCompression(const compat::FormatRow& row,
+                                      const compat::CreateOptions& options);
+  std::optional<int> OpenSources(vmm::Files& files, vmm::CacheMode cache) const;
+
+  vmm::Outputs OutputsFor(vmm::CacheMode cache) const;
+  proto::Config MakeConfig(const vmm::Limits& limits) const;
+  vmm::Limits MakeLimits() const;
+  int Move(vmm::Files& files, Progress& progress);
+
+  int Fail(const std::string& text) const {
+    return PrintError(environment_, text);
+  }
+  std::string OutputPath() const {
+    return std::string(compat::ParseImageName(call_.output).path);
+  }
+
+  const Environment& environment_;
+  const ConvertCall& call_;
+  const std::string format_;
+  compat::TargetOptions target_;
+  std::optional<std::string> backing_;  // from -B or -o
+};
+
+std::optional<int> Convert::CheckUnsupported() const {
+  if (call_.image_opts) {
+    if (call_.source_format)
+      return Fail("--image-opts and --format are mutually exclusive");
+    return Fail(compat::Unsupported("--image-opts"));
+  }
+  if (call_.target_image_opts)
+    return Fail(compat::Unsupported("--target-image-opts"));
+  if (call_.sources.size() > kMaxSources)
+    return Fail(compat::Unsupported("More than 16 input images"));
+  return std::nullopt;
+}
+
+std::optional<int> Convert::CheckSources() const {
+  for (const std::string& source : call_.sources) {
+    const std::string start = "Could not open '" + source + "': ";
+    if (call_.source_format &&
+        compat::FindFormat(*call_.source_format) == nullptr)
+      return Fail(start + "Unknown driver '" + *call_.source_format + "'");
+    const compat::ImageName name = compat::ParseImageName(source);
+    const std::string protocol = "'" + std::string(name.protocol) + "'";
+    if (name.kind == compat::NameKind::kUnknownProtocol)
+      return Fail(start + "Unknown protocol " + protocol);
+    if (name.kind == compat::NameKind::kOtherProtocol)
+      return Fail(start + compat::Unsupported("Protocol " + protocol));
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Convert::PrepareExisting() {
+  const std::string start = "Could not open '" + call_.output + "': ";
+  const compat::FormatRow* row = compat::FindFormat(format_);
+  if (row == nullptr)
+    return Fail(start + "Unknown driver '" + format_ + "'");
+  const OutputFormat format = FindOutputFormat(format_, call_.output);
+  if (format.row == nullptr) {
+    if (!row->can_create)
+      return Fail(start + compat::Unsupported("Format '" + format_ + "'"));
+    return Fail(start + format.error);
+  }
+  if (call_.compress && !format.row->can_compress)
+    return Fail("Compression not supported for this file format");
+  backing_ = call_.backing;
+  target_.target.set_format(format_);
+  return std::nullopt;
+}
+
+std::optional<int> Convert::CombineOptions(const compat::FormatRow& row,
+                                           compat::CreateOptions& options) {
+  const auto error = options.Parse(call_.option_list);
+  PrintWarnings(environment_, options);
+  if (error)
+    return Fail(*error);
+  if (call_.backing) {
+    if (!options.Knows("backing_file")) {
+      return Fail("Backing file not supported for file format '" +
+                  std::string(row.name) + "'");
+    }
+    options.Set("backing_file", *call_.backing);
+  }
+  if (call_.backing_format) {
+    if (!options.Knows("backing_fmt")) {
+      return Fail("Backing file format not supported for file format '" +
+                  std::string(row.name) + "'");
+    }
+    options.Set("backing_fmt", *call_.backing_format);
+  }
+  backing_ = options.Text("backing_file");
+  if (!backing_)
+    return std::nullopt;
+  if (backing_->empty())
+    return Fail("Expected backing file name, got empty string");
+  if (call_.sources.size() > 1) {
+    return Fail(
+        "Having a backing file for the target makes no sense when "
+        "concatenating multiple input images");
+  }
+  if (!options.Text("backing_fmt")) {
+    if (environment_.profile.backing_format_required)
+      return Fail("Use of backing file requires explicit backing format");
+    WriteAll(STDERR_FILENO,
+             compat::WarningLine(environment_.names,
+                                 "Deprecated use of backing file without "
+                                 "explicit backing format"));
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Convert::CheckCompression(
+    const compat::FormatRow& row, const compat::CreateOptions& options) {
+  if (!call_.compress)
+    return std::nullopt;
+  if (!row.can_compress)
+    return Fail("Compression not supported for this file format");
+  if (options.Bool("encryption").value_or(false) ||
+      options.Text("encrypt.format"))
+    return Fail("Compression and encryption not supported at the same time");
+  if (options.Text("preallocation").value_or("off") != "off")
+    return Fail("Compression and preallocation not supported at the same time");
+  return std::nullopt;
+}
+
+std::optional<int> Convert::PrepareNew() {
+  const OutputFormat format = FindOutputFormat(format_, call_.output);
+  if (format.row == nullptr)
+    return Fail(format.error);
+  compat::CreateOptions options(*format.row, environment_.profile);
+  if (const auto status = CombineOptions(*format.row, options))
+    return status;
+  if (const auto status = CheckCompression(*format.row, options))
+    return status;
+  // The size is the sources' whatever was asked for.
+  options.SetNumber("size", 0);
+  target_ =
+      compat::ReadTargetOptions(*format.row, options, environment_.profile);
+  if (!target_.unsupported.empty())
+    return Fail(target_.unsupported);
+  return std::nullopt;
+}
+
+std::optional<int> Convert::PrepareTarget() {
+  if (const auto status = call_.create ? PrepareNew() : PrepareExisting())
+    return status;
+  if (call_.compress)
+    return Fail(compat::Unsupported("-c"));
+  if (!call_.bitmaps)
+    return std::nullopt;
+  if (call_.sources.size() > 1)
+    return Fail("Copying bitmaps only possible with single source");
+  if (format_ != "qcow2") {
+    return Fail("Format driver '" + format_ + "' does not support bitmaps");
+  }
+  return Fail(compat::Unsupported("--bitmaps"));
+}
+
+std::optional<int> Convert::OpenSources(vmm::Files& files,
+                                        vmm::CacheMode cache) const {
+  for (const std::string& source : call_.sources) {
+    const std::string path(compat::ParseImageName(source).path);
+    if (!files.OpenSource(path, cache))
+      return PrintOpenError(environment_, files);
+  }
+  return std::nullopt;
+}
+
+vmm::Outputs Convert::OutputsFor(vmm::CacheMode cache) const {
+  vmm::Outputs outputs;
+  outputs.target = OutputPath();
+  outputs.create = call_.create;
+  outputs.cache = cache;
+  outputs.data_file = target_.target.qcow2().data_file();
+  if (backing_ && call_.create)
+    outputs.backing = vmm::ResolveReference(outputs.target, *backing_);
+  return outputs;
+}
+
+vmm::Limits Convert::MakeLimits() const {
+  vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  const uint32_t threads =
+      static_cast<uint32_t>(std::clamp<long>(online, 1, long{kMaxThreads}));
+  limits.num_vcpus = threads;
+  limits.io_workers = threads;
+  // The guest waits while the throttle does.
+  if (call_.rate_limit != 0)
+    limits.stall_seconds =
+        std::max(limits.stall_seconds, kThrottledStallSeconds);
+  return limits;
+}
+
+proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
+  proto::Config config;
+  proto::ConvertConfig& convert = *config.mutable_convert();
+  for (uint32_t slot = 0; slot < call_.sources.size(); ++slot) {
+    proto::Source& source = *convert.add_sources();
+    source.set_slot(slot);
+    source.set_format(call_.source_format.value_or(""));
+    source.set_filename(call_.sources[slot]);
+  }
+  *convert.mutable_target() = target_.target;
+  convert.set_create(call_.create);
+  convert.set_target_is_zero(call_.target_is_zero);
+  convert.set_target_has_backing(backing_.has_value());
+  convert.set_sparse_sectors(
+      static_cast<uint32_t>(call_.sparse_bytes / kSectorBytes));
+  convert.set_out_of_order(call_.out_of_order);
+  convert.set_num_workers(limits.num_vcpus);
+  convert.set_zero_run_tail_splits(environment_.profile.zero_run_tail_splits);
+  convert.set_progress(true);
+  return config;
+}
+
+int Convert::Move(vmm::Files& files, Progress& progress) {
+  const vmm::Limits limits = MakeLimits();
+  Session session(environment_, files, compat::CommandKind::kConvert);
+  session.target_path = call_.output;
+  session.target_format = format_;
+  Throttle throttle(call_.rate_limit);
+  session.on_progress = [&](uint64_t done, uint64_t all) {
+    progress.Update(done, all);
+    throttle.Wait(call_.create ? WrittenBytes(files) : done);
+  };
+  if (session.Run({image_convert_begin, image_convert_end}, MakeConfig(limits),
+                  limits)) {
+    progress.Complete();
+    return 0;
+  }
+  const auto& failure = session.failure();
+  if (failure && failure->stage() == proto::STAGE_CREATE && call_.create &&
+      format_ != "raw")
+    files.RemoveCreated();
+  if (failure && failure->stage() == proto::STAGE_READ && call_.salvage)
+    Fail(compat::Unsupported("--salvage of unreadable data"));
+  return 1;
+}
+
+int Convert::Run() {
+  if (const auto status = CheckUnsupported())
+    return *status;
+  const auto source_cache = ParseCacheMode(call_.source_cache);
+  if (!source_cache)
+    return Fail("Invalid source cache option: " + call_.source_cache);
+  Progress progress(call_.progress && !call_.quiet, kProgressStep);
+  if (const auto status = CheckSources())
+    return *status;
+
+  // Where a source cannot be opened that is said first, so sources are opened
+  // once before the outputs are known.
+  vmm::Policy policy = environment_.policy;
+  policy.force_share = call_.force_share;
+  {
+    vmm::Files files(policy, vmm::Outputs{});
+    if (const auto status = OpenSources(files, *source_cache))
+      return *status;
+  }
+  if (call_.has_snapshot) {
+    if (call_.sources.size() > 1)
+      return Fail("No support for concatenating multiple snapshot");
+    return Fail(compat::Unsupported("-l"));
+  }
+  if (const auto status = PrepareTarget())
+    return *status;
+  const auto cache = ParseCacheMode(call_.cache);
+  if (!cache)
+    return Fail("Invalid cache option: " + call_.cache);
+  if (!target_.creation_error.empty()) {
+    return Fail(call_.output + ": error while converting " + format_ + ": " +
+                target_.creation_error);
+  }
+  vmm::Files files(policy, OutputsFor(*cache));
+  if (const auto status = OpenSources(files, *source_cache))
+    return *status;
+  return Move(files, progress);
+}
+
+}  // namespace
+
+int RunConvert(const Environment& environment, const Arguments& arguments) {
+  ConvertCall call;
+  if (const auto status = ParseConvertCall(environment, arguments, call))
+    return *status;
+  return Convert(environment, call).Run();
+}
+
+}  // namespace instar::cmd

@@ -1,0 +1,81 @@
+#include "cmd/creation.h"
+
+#include <unistd.h>
+
+#include "cmd/session.h"
+#include "compat/filename.h"
+#include "compat/numbers.h"
+#include "compat/target_options.h"
+
+namespace instar::cmd {
+namespace {
+
+// As FindOutputFormat, whatever the output's name.
+OutputFormat FindCreatable(const std::string& name) {
+  const compat::FormatRow* row = compat::FindFormat(name);
+  if (row == nullptr)
+    return {nullptr, "Unknown file format '" + name + "'"};
+  if (!row->can_create) {
+    return {nullptr,
+            "Format driver '" + name + "' does not support image creation"};
+  }
+  return {row, {}};
+}
+
+}  // namespace
+
+bool AppendOptionList(const Environment& environment, std::string& list,
+                      const std::string& argument) {
+  if (!compat::IsOptionList(argument)) {
+    PrintError(environment, "Invalid option list: " + argument);
+    return false;
+  }
+  if (!list.empty())
+    list += ',';
+  list += argument;
+  return true;
+}
+
+int PrintCreationHelp(const Environment& environment,
+                      const std::string& format_name, bool with_file) {
+  const OutputFormat format = FindCreatable(format_name);
+  if (format.row == nullptr)
+    return PrintError(environment, format.error);
+  if (format.row->options.empty()) {
+    return PrintError(environment,
+                      compat::Unsupported("Format '" + format_name + "'"));
+  }
+  const std::string text =
+      compat::CreateOptionsHelp(*format.row, environment.profile, with_file);
+  return WriteAll(STDOUT_FILENO, text) ? 0 : 1;
+}
+
+OutputFormat FindOutputFormat(const std::string& format_name,
+                              std::string_view filename) {
+  const compat::FormatRow* known = compat::FindFormat(format_name);
+  const compat::ImageName name = compat::ParseImageName(filename);
+  const std::string protocol(name.protocol);
+  if (known != nullptr && name.kind == compat::NameKind::kUnknownProtocol)
+    return {nullptr, "Unknown protocol '" + protocol + "'"};
+  OutputFormat format = FindCreatable(format_name);
+  if (format.row == nullptr)
+    return format;
+  if (name.kind == compat::NameKind::kOtherProtocol)
+    return {nullptr, compat::Unsupported("Protocol '" + protocol + "'")};
+  if (format.row->options.empty())
+    return {nullptr, compat::Unsupported("Format '" + format_name + "'")};
+  return format;
+}
+
+void PrintWarnings(const Environment& environment,
+                   const compat::CreateOptions& options) {
+  for (const std::string& value : options.hex_warnings()) {
+    WriteAll(STDERR_FILENO, compat::HexSuffixWarning(environment.names, value));
+  }
+}
+
+int RefuseObject(const Environment& environment) {
+  return PrintError(environment, compat::Unsupported("--object"));
+}
+
+}  // namespace instar::cmd

@@ -1,0 +1,152 @@
+#include "cmd/info_findings.h"
+
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "compat/filename.h"
+
+namespace instar::cmd {
+namespace {
+
+constexpr uint64_t kSectorBytes = 512;
+// Far above what an image with all its snapshots and bitmaps can say.
+constexpr uint64_t kMaxFindingBytes = 256 << 20;
+
+// qemu-img keeps names as C strings.
+std::string Text(const std::string& bytes) {
+  return bytes.substr(0, bytes.find('\0'));
+}
+
+std::string LocalTime(uint32_t seconds) {
+  const time_t time = seconds;
+  std::tm parts = {};
+  char text[64] = "";
+  if (localtime_r(&time, &parts) != nullptr)
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+std::string ShownPath(const std::string& path) {
+  return std::string(compat::ParseImageName(path).path);
+}
+
+compat::InfoEncryption EncryptionOf(uint32_t method) {
+  switch (method) {
+    case 0:
+      return compat::InfoEncryption::kNone;
+    case 1:
+      return compat::InfoEncryption::kAes;
+    default:
+      return compat::InfoEncryption::kLuks;
+  }
+}
+
+compat::InfoQcow2 Qcow2Of(const proto::Qcow2Facts& facts) {
+  compat::InfoQcow2 qcow2;
+  qcow2.is_version_2 = facts.version() == 2;
+  qcow2.uses_zstd = facts.compression() == proto::COMPRESSION_ZSTD;
+  qcow2.lazy_refcounts = facts.lazy_refcounts();
+  qcow2.refcount_bits = facts.refcount_bits();
+  qcow2.has_data_file = facts.has_data_file();
+  qcow2.data_file = Text(facts.data_file());
+  qcow2.data_file_raw = facts.data_file_raw();
+  qcow2.corrupt = facts.corrupt();
+  qcow2.extended_l2 = facts.extended_l2();
+  qcow2.encryption = EncryptionOf(facts.crypt_method());
+  qcow2.has_bitmaps = facts.has_bitmaps();
+  return qcow2;
+}
+
+}  // namespace
+
+void InfoFindings::Add(const proto::Finding& finding) {
+  num_bytes_ += finding.ByteSizeLong();
+  if (num_bytes_ > kMaxFindingBytes)
+    broke_rule_ = true;
+  if (broke_rule_)
+    return;
+  if (finding.has_image())
+    AddImage(finding.image());
+  else if (chain_.empty())
+    broke_rule_ = true;
+  else if (finding.has_snapshot())
+    AddSnapshot(finding.snapshot());
+  else if (finding.has_bitmap())
+    AddBitmap(finding.bitmap());
+}
+
+// A length is shown as qemu-img's file driver has it, in whole sectors.
+compat::InfoNode InfoFindings::FileNode(uint32_t slot) const {
+  const abi::SlotInfo info = files_.info(slot);
+  compat::InfoNode node;
+  node.filename = ShownPath(files_.path(slot));
+  node.format = "file";
+  node.virtual_size =
+      (info.size_bytes + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
+  node.disk_size = info.allocated_bytes;
+  return node;
+}
+
+void InfoFindings::AddImage(const proto::ImageFacts& facts) {
+  const bool has_data_file = facts.has_data_slot();
+  if (facts.slot() >= files_.size() ||
+      (has_data_file && facts.data_slot() >= files_.size())) {
+    broke_rule_ = true;
+    return;
+  }
+  compat::InfoNode node;
+  compat::InfoNode file = FileNode(facts.slot());
+  node.filename = file.filename;
+  node.format = Text(facts.format());
+  node.virtual_size = facts.virtual_size();
+  node.cluster_size = facts.cluster_size();
+  node.encrypted = facts.encrypted();
+  node.dirty = facts.dirty();
+  node.backing_file = Text(facts.backing_file());
+  node.has_backing_file =
+      facts.has_backing_file() && !node.backing_file.empty();
+  if (node.has_backing_file) {
+    node.full_backing_file =
+        vmm::ResolveReference(files_.path(facts.slot()), node.backing_file);
+  }
+  node.backing_format = Text(facts.backing_format());
+  if (facts.has_qcow2())
+    node.qcow2 = Qcow2Of(facts.qcow2());
+
+  node.disk_size = file.disk_size;
+  if (has_data_file) {
+    compat::InfoNode data_file = FileNode(facts.data_slot());
+    node.disk_size = *node.disk_size + data_file.disk_size.value_or(0);
+    node.children.push_back({"data-file", std::move(data_file)});
+  }
+  node.children.push_back({"file", std::move(file)});
+  chain_.push_back(std::move(node));
+}
+
+void InfoFindings::AddSnapshot(const proto::SnapshotFacts& facts) {
+  compat::InfoSnapshot snapshot;
+  snapshot.id = Text(facts.id());
+  snapshot.name = Text(facts.name());
+  snapshot.vm_state_size = facts.vm_state_size();
+  snapshot.date_sec = facts.date_sec();
+  snapshot.date_nsec = facts.date_nsec();
+  snapshot.date_text = LocalTime(facts.date_sec());
+  snapshot.vm_clock_nsec = facts.vm_clock_nsec();
+  if (facts.has_icount())
+    snapshot.icount = facts.icount();
+  chain_.back().snapshots.push_back(std::move(snapshot));
+}
+
+void InfoFindings::AddBitmap(const proto::BitmapFacts& facts) {
+  if (!chain_.back().qcow2)
+    return;
+  compat::InfoBitmap bitmap;
+  bitmap.name = Text(facts.name());
+  bitmap.granularity = facts.granularity();
+  bitmap.in_use = facts.in_use();
+  bitmap.automatic = facts.automatic();
+  chain_.back().qcow2->bitmaps.push_back(std::move(bitmap));
+}
+
+}  // namespace instar::cmd

@@ -1,0 +1,207 @@
+#include "cmd/session.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "compat/usage.h"
+
+namespace instar::cmd {
+namespace {
+
+// The value of a variable; empty where it is not set.
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string WrongValue(const char* name, const std::string& value,
+                       const char* wanted) {
+  return std::string(name) + ": '" + value + "' is not " + wanted;
+}
+
+std::optional<std::string> ReadJail(Environment& environment) {
+  const std::string value = Variable("INSTAR_JAIL");
+  if (value == "kvm")
+    environment.jail = vmm::JailKind::kKvm;
+  else if (value == "process")
+    environment.jail = vmm::JailKind::kProcess;
+  else if (!value.empty() && value != "auto")
+    return WrongValue("INSTAR_JAIL", value, "one of kvm, process, auto");
+  return std::nullopt;
+}
+
+std::optional<std::string> ReadPolicy(Environment& environment) {
+  const std::string value = Variable("INSTAR_POLICY");
+  if (value.empty())
+    environment.policy.strict = environment.names.program == "instar";
+  else if (value == "strict" || value == "default")
+    environment.policy.strict = value == "strict";
+  else
+    return WrongValue("INSTAR_POLICY", value, "one of default, strict");
+
+  std::string_view directories;
+  const std::string allowed = Variable("INSTAR_ALLOW");
+  directories = allowed;
+  while (!directories.empty()) {
+    const size_t end = std::min(directories.find(':'), directories.size());
+    if (end > 0)
+      environment.policy.allowed.emplace_back(directories.substr(0, end));
+    directories.remove_prefix(std::min(end + 1, directories.size()));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> ReadStallSeconds(Environment& environment) {
+  constexpr long kMaxSeconds = 86400;
+  const std::string value = Variable("INSTAR_STALL_SECONDS");
+  if (value.empty())
+    return std::nullopt;
+  char* end = nullptr;
+  const long seconds = std::strtol(value.c_str(), &end, 10);
+  if (*end != '\0' || seconds < 1 || seconds > kMaxSeconds) {
+    return WrongValue("INSTAR_STALL_SECONDS", value,
+                      "a number of seconds from 1 to 86400");
+  }
+  environment.stall_seconds = static_cast<uint32_t>(seconds);
+  return std::nullopt;
+}
+
+// What happened to a guest that did not come to its end.
+std::string VerdictText(const vmm::Outcome& outcome) {
+  const auto with_detail = [&](const char* text) {
+    return outcome.detail.empty() ? std::string(text)
+                                  : text + (": " + outcome.detail);
+  };
+  switch (outcome.verdict) {
+    case vmm::Verdict::kDone:
+      return with_detail("guest failed without saying why");
+    case vmm::Verdict::kBrokeRule:
+      return with_detail("guest broke a rule");
+    case vmm::Verdict::kStalled:
+      return with_detail("guest made no progress");
+    case vmm::Verdict::kNoJail:
+      return with_detail("guest has no jail to run in");
+    case vmm::Verdict::kHostError:
+      break;
+  }
+  return with_detail("guest could not be run");
+}
+
+compat::FileRole RoleOf(int role) {
+  if (role == proto::ROLE_BACKING)
+    return compat::FileRole::kBacking;
+  if (role == proto::ROLE_DATA_FILE)
+    return compat::FileRole::kDataFile;
+  return compat::FileRole::kCommandLine;
+}
+
+}  // namespace
+
+std::optional<std::string> ReadSettings(Environment& environment) {
+  if (auto error = ReadJail(environment))
+    return error;
+  if (auto error = ReadPolicy(environment))
+    return error;
+  return ReadStallSeconds(environment);
+}
+
+vmm::Limits LimitsFor(const Environment& environment, uint64_t memory_bytes) {
+  vmm::Limits limits;
+  limits.jail = environment.jail;
+  limits.memory_bytes = memory_bytes;
+  limits.stall_seconds = environment.stall_seconds;
+  return limits;
+}
+
+bool WriteAll(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor, text.data(), text.size());
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return false;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+int PrintError(const Environment& environment, std::string_view text) {
+  WriteAll(STDERR_FILENO, compat::ErrorLine(environment.names, text));
+  return 1;
+}
+
+int PrintOpenError(const Environment& environment, const vmm::Files& files) {
+  return PrintError(environment,
+                    compat::OpenProblemText(ProblemOf(files.error())));
+}
+
+compat::FileProblem ProblemOf(const vmm::FileError& error) {
+  compat::FileProblem problem;
+  problem.error = error.error;
+  problem.path = error.path;
+  if (error.lock != nullptr)
+    problem.lock = error.lock;
+  problem.lock_is_shared = error.lock_is_shared;
+  problem.not_regular = error.not_regular;
+  return problem;
+}
+
+Session::Session(const Environment& environment, vmm::Files& files,
+                 compat::CommandKind command)
+    : environment_(environment), files_(files), command_(command) {}
+
+void Session::OnFinding(const proto::Finding& finding) {
+  if (finding.has_failure())
+    failure_ = finding.failure();
+  else if (on_finding)
+    on_finding(finding);
+}
+
+void Session::OnProgress(uint64_t done, uint64_t all) {
+  if (on_progress)
+    on_progress(done, all);
+}
+
+compat::FailureContext Session::ContextFor(const proto::Config& config) const {
+  compat::FailureContext context;
+  context.command = command_;
+  context.file = [this](uint32_t slot) -> compat::FileName {
+    // The guest's word for a slot need not be true.
+    if (slot >= files_.size())
+      return {};
+    const vmm::Origin origin = files_.origin(slot);
+    return {.path = files_.path(slot),
+            .role = RoleOf(origin.role),
+            .from = origin.from};
+  };
+  context.problem = ProblemOf(files_.error());
+  context.strict_policy = environment_.policy.strict;
+  context.target_path = target_path;
+  context.target_format = target_format;
+  const proto::CreateTarget& target = config.has_create()
+                                          ? config.create().target()
+                                          : config.convert().target();
+  context.target_backing = target.backing_file();
+  context.target_backing_format = target.backing_format();
+  context.target_must_exist =
+      config.has_convert() && !config.convert().create();
+  return context;
+}
+
+bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
+                  const vmm::Limits& limits) {
+  failure_.reset();
+  const vmm::Outcome outcome = vmm::Run(image, config, files_, limits, *this);
+  if (outcome.verdict == vmm::Verdict::kDone && outcome.success)
+    return true;
+  const bool is_told = outcome.verdict == vmm::Verdict::kDone && failure_;
+  PrintError(environment_,
+             is_told ? compat::FailureText(*failure_, ContextFor(config))
+                     : VerdictText(outcome));
+  return false;
+}
+
+}  // namespace instar::cmd

@@ -1,0 +1,27 @@
+// convert's -r: waits until what was moved is no more than the rate allows.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "vmm/files.h"
+
+namespace instar::cmd {
+
+class Throttle {
+ public:
+  // In bytes a second; 0: never waits.
+  explicit Throttle(uint64_t bytes_per_second);
+
+  // `bytes`: moved since the throttle was made.
+  void Wait(uint64_t bytes) const;
+
+ private:
+  const uint64_t bytes_per_second_;
+  const std::chrono::steady_clock::time_point start_;
+};
+
+// Bytes that the command's new output files occupy.
+uint64_t WrittenBytes(const vmm::Files& files);
+
+}  // namespace instar::cmd

@@ -1,0 +1,251 @@
+#include "compat/failure.h"
+
+#include <cerrno>
+
+#include "compat/fault_text.h"
+#include "compat/filename.h"
+#include "compat/target_options.h"
+
+namespace instar::compat {
+namespace {
+
+// A chain is no deeper than the number of slots.
+constexpr uint32_t kMaxDepth = 256;
+
+// Words and the line below the whole sentence, which may be empty.
+struct Words {
+  std::string text;
+  std::string hint;
+
+  std::string After(const std::string& prefix) const {
+    return prefix + text + (hint.empty() ? "" : '\n' + hint);
+  }
+};
+
+std::string Quoted(const std::string& path) {
+  return '\'' + path + '\'';
+}
+
+std::string CouldNotOpen(const std::string& path) {
+  return "Could not open " + Quoted(path) + ": ";
+}
+
+Words LockWords(const FileProblem& problem) {
+  return {std::string("Failed to get ") +
+              (problem.lock_is_shared ? "shared " : "") + '"' + problem.lock +
+              "\" lock",
+          "Is another process using the image [" + problem.path + "]?"};
+}
+
+// A file that could not be opened for use as it is.
+Words ProblemWords(const FileProblem& problem, bool strict_policy) {
+  if (!problem.lock.empty())
+    return LockWords(problem);
+  if (problem.path.empty())
+    return {"The 'file' block driver requires a file name", ""};
+  const ImageName name = ParseImageName(problem.path);
+  const std::string path(name.path);
+  if (problem.error == EPROTONOSUPPORT) {
+    const std::string protocol = Quoted(std::string(name.protocol));
+    if (name.kind == NameKind::kUnknownProtocol)
+      return {"Unknown protocol " + protocol, ""};
+    return {Unsupported("Protocol " + protocol), ""};
+  }
+  if (problem.not_regular || problem.error == EISDIR)
+    return {"'file' driver requires '" + path + "' to be a regular file", ""};
+  std::string text = CouldNotOpen(path) + ErrnoText(problem.error);
+  if (strict_policy && problem.error == EACCES) {
+    text +=
+        " (the strict policy allows only files beneath the image's directory)";
+  }
+  return {text, ""};
+}
+
+Words CreationWords(const FileProblem& problem) {
+  if (!problem.lock.empty())
+    return LockWords(problem);
+  return {"Could not create " + Quoted(problem.path) + ": " +
+              ErrnoText(problem.error),
+          ""};
+}
+
+// Where an image stands in its chain.
+struct Place {
+  std::string root;  // path of the image on the command line
+  std::string path;  // the image's own
+  uint32_t depth = 0;
+};
+
+Place PlaceOf(uint32_t slot, const FailureContext& context) {
+  Place place;
+  FileName file = context.file(slot);
+  // A data file counts as part of the image that names it.
+  if (file.role == FileRole::kDataFile)
+    file = context.file(file.from);
+  place.path = file.path;
+  while (file.role == FileRole::kBacking && place.depth < kMaxDepth) {
+    ++place.depth;
+    file = context.file(file.from);
+  }
+  place.root = file.path;
+  return place;
+}
+
+// What stands before the words about an image `depth` below `root`.
+std::string ChainPrefix(const std::string& root, uint32_t depth,
+                        const FailureContext& context) {
+  std::string out = context.command == CommandKind::kCreate
+                        ? context.target_path + ": "
+                        : CouldNotOpen(root);
+  for (uint32_t i = 0; i < depth; ++i)
+    out += "Could not open backing file: ";
+  return out;
+}
+
+// `create` opens nothing but the backing chain.
+std::string WithCreateHint(std::string text, const FailureContext& context) {
+  if (context.command == CommandKind::kCreate)
+    text += "\nCould not open backing image.";
+  return text;
+}
+
+// The problem that the failure is about; the guest's word for it where the
+// host knows of none.
+FileProblem ProblemFor(const proto::Failure& failure,
+                       const FailureContext& context) {
+  FileProblem problem = context.problem;
+  if (problem.error == 0) {
+    problem.error = failure.error() != 0 ? failure.error() : EIO;
+    problem.path = failure.fault() == proto::FAULT_REFERENCE
+                       ? failure.text()
+                       : context.file(failure.slot()).path;
+  }
+  return problem;
+}
+
+std::string OpenReferenceText(const proto::Failure& failure,
+                              const FailureContext& context) {
+  const FileProblem problem = ProblemFor(failure, context);
+  const Place place = PlaceOf(failure.slot(), context);
+  const bool is_backing = failure.value() == proto::ROLE_BACKING;
+  const bool is_info = context.command == CommandKind::kInfo;
+  const Words words = ProblemWords(problem, context.strict_policy);
+  if (is_backing && problem.error == ELOOP) {
+    const std::string text =
+        "Backing file " + Quoted(problem.path) + " creates an infinite loop.";
+    return is_info ? text
+                   : WithCreateHint(
+                         ChainPrefix(place.root, place.depth, context) + text,
+                         context);
+  }
+  // `info` opens each image of a chain by itself.
+  if (is_info)
+    return words.After(CouldNotOpen(is_backing ? problem.path : place.path));
+  const uint32_t depth = place.depth + (is_backing ? 1 : 0);
+  return WithCreateHint(words.After(ChainPrefix(place.root, depth, context)),
+                        context);
+}
+
+std::string OpenText(const proto::Failure& failure,
+                     const FailureContext& context) {
+  if (failure.fault() == proto::FAULT_REFERENCE)
+    return OpenReferenceText(failure, context);
+  Words words;
+  if (failure.fault() == proto::FAULT_LOCKED) {
+    const FileProblem problem = ProblemFor(failure, context);
+    words =
+        problem.lock.empty()
+            ? Words{"Failed to lock the image: " + ErrnoText(problem.error), ""}
+            : LockWords(problem);
+  } else {
+    words.text = FaultText(failure);
+  }
+  const Place place = PlaceOf(failure.slot(), context);
+  if (context.command == CommandKind::kInfo)
+    return words.After(CouldNotOpen(place.path));
+  return WithCreateHint(
+      words.After(ChainPrefix(place.root, place.depth, context)), context);
+}
+
+bool HasClusterSizeOption(const std::string& format) {
+  return format == "qcow2" || format == "qed" || format == "parallels";
+}
+
+Words TargetWords(const proto::Failure& failure,
+                  const FailureContext& context) {
+  if (failure.fault() == proto::FAULT_REFERENCE)
+    return CreationWords(ProblemFor(failure, context));
+  if (failure.fault() == proto::FAULT_LOCKED)
+    return LockWords(ProblemFor(failure, context));
+  if (failure.fault() == proto::FAULT_SIZE_TOO_LARGE ||
+      (failure.fault() == proto::FAULT_ERRNO && failure.error() == EFBIG)) {
+    std::string text = "The image size is too large for file format '" +
+                       context.target_format + '\'';
+    if (HasClusterSizeOption(context.target_format))
+      text += " (try using a larger cluster size)";
+    return {text, ""};
+  }
+  if (failure.fault() == proto::FAULT_QCOW2_CREATE_BACKING_NAME_TOO_LONG) {
+    constexpr size_t kMaxNameBytes = 1023;
+    const bool is_long = context.target_backing.size() > kMaxNameBytes;
+    return {"Could not assign backing file " + Quoted(context.target_backing) +
+                " with format " + Quoted(context.target_backing_format) + ": " +
+                ErrnoText(is_long ? EINVAL : ENOSPC),
+            ""};
+  }
+  return {FaultText(failure), ""};
+}
+
+std::string CreateText(const proto::Failure& failure,
+                       const FailureContext& context) {
+  if (failure.fault() == proto::FAULT_TARGET_TOO_SMALL)
+    return "output file is smaller than input file";
+  if (context.target_must_exist) {
+    if (failure.fault() == proto::FAULT_REFERENCE)
+      return OpenProblemText(ProblemFor(failure, context));
+    return TargetWords(failure, context)
+        .After(CouldNotOpen(context.target_path));
+  }
+  if (failure.fault() == proto::FAULT_NO_CREATE_SUPPORT) {
+    const std::string text = "Format driver " + Quoted(context.target_format) +
+                             " does not support image creation";
+    return context.command == CommandKind::kCreate
+               ? context.target_path + ": " + text
+               : text;
+  }
+  std::string prefix = context.target_path + ": ";
+  if (context.command == CommandKind::kConvert)
+    prefix += "error while converting " + context.target_format + ": ";
+  return TargetWords(failure, context).After(prefix);
+}
+
+}  // namespace
+
+std::string OpenProblemText(const FileProblem& problem) {
+  return ProblemWords(problem, false).After(CouldNotOpen(problem.path));
+}
+
+std::string FailureText(const proto::Failure& failure,
+                        const FailureContext& context) {
+  // A fault of our own is told as such, whatever was going on.
+  if (failure.fault() == proto::FAULT_INTERNAL)
+    return FaultText(failure);
+  const std::string offset = std::to_string(failure.value2());
+  const int stage = failure.stage();
+  if (stage == proto::STAGE_CREATE)
+    return CreateText(failure, context);
+  if (stage == proto::STAGE_READ)
+    return "error while reading at byte " + offset + ": " + FaultText(failure);
+  if (stage == proto::STAGE_WRITE)
+    return "error while writing at byte " + offset + ": " + FaultText(failure);
+  if (stage == proto::STAGE_STATUS) {
+    return "error while reading block status at offset " + offset + ": " +
+           FaultText(failure);
+  }
+  if (stage == proto::STAGE_FINISH)
+    return context.target_path +
+           ": Could not write to the end: " + FaultText(failure);
+  return OpenText(failure, context);
+}
+
+}  // namespace instar::compat

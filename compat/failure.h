@@ -1,0 +1,55 @@
+// The sentences for what went wrong, byte for byte as qemu-img has them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "gen/guest.pb.h"
+
+namespace instar::compat {
+
+// A file that the host could not open, create or lock; vmm's FileError in
+// plain fields.
+struct FileProblem {
+  int error = 0;     // errno; 0: no problem is known
+  std::string path;  // as it was opened
+  std::string lock;  // the lock that was refused ("write", …), or empty
+  bool lock_is_shared = false;  // another one holds it, else does not share it
+  bool not_regular = false;     // a directory, FIFO or socket
+};
+
+// Commands whose messages differ.
+enum class CommandKind : uint8_t { kInfo, kCreate, kConvert };
+
+enum class FileRole : uint8_t { kCommandLine, kBacking, kDataFile };
+
+// What is known of a slot.
+struct FileName {
+  std::string path;  // as messages show it
+  FileRole role = FileRole::kCommandLine;
+  uint32_t from = 0;  // slot of the image that names it
+};
+
+// What a message needs besides the failure itself.
+struct FailureContext {
+  CommandKind command = CommandKind::kInfo;
+  std::function<FileName(uint32_t slot)> file;
+  FileProblem problem;  // the last one that the host had
+  bool strict_policy = false;
+  std::string target_path;
+  std::string target_format;
+  std::string target_backing;  // name and format to record
+  std::string target_backing_format;
+  bool target_must_exist = false;  // convert -n
+};
+
+// The text behind "qemu-img: ", without a newline at its end. It may hold a
+// second line, which is not prefixed.
+std::string FailureText(const proto::Failure& failure,
+                        const FailureContext& context);
+
+// Opening a file that the command line names: "Could not open 'F': …".
+std::string OpenProblemText(const FileProblem& problem);
+
+}  // namespace instar::compat

@@ -1,0 +1,31 @@
+// From -o options to the configuration of a new image, with what qemu-img
+// finds wrong with them only when it makes the image.
+#pragma once
+
+#include <string>
+
+#include "compat/create_options.h"
+#include "compat/profile.h"
+#include "gen/guest.pb.h"
+
+namespace instar::compat {
+
+struct TargetOptions {
+  // All but the slots and the size.
+  proto::CreateTarget target;
+  // Something that this program cannot do yet; ends the command before
+  // anything is touched. Empty: nothing.
+  std::string unsupported;
+  // An error of the format's driver, due where a guest's would be. Empty:
+  // none.
+  std::string creation_error;
+};
+
+TargetOptions ReadTargetOptions(const FormatRow& format,
+                                const CreateOptions& options,
+                                const Profile& profile);
+
+// "X is not supported by this version of instar"
+std::string Unsupported(std::string_view what);
+
+}  // namespace instar::compat
