@@ -144,6 +144,7 @@ include tests/setup/setup.mk
 include tests/demo/demo.mk
 include tests/tests.mk
 include tests/architecture/lint.mk
+include fuzz/fuzz.mk
 
 # Remade by hand only; everything below build/ can be deleted.
 .PHONY: clean FORCE

@@ -1,19 +1,47 @@
 # Test rules; included by the Makefile.
-
-# ---- Unit tests: hosted, with AddressSanitizer and UBSan ------------------------
+#
+#   make unit        builds and runs the unit tests
+#   make test        sets up the machine, builds, runs every test
+#   make bench       measures against the real qemu-img
 
 build/test/%.o: %.cc $(gen) Makefile
 	@mkdir -p $(@D)
 	@echo "test  $<"
 	@$(CXX) $(test_cxxflags) -c $< -o $@
-build/test/guest.pb.o: build/gen/guest.pb.cc build/gen/guest.pb.h Makefile
-	@mkdir -p $(@D)
-	@$(CXX) -std=c++20 -O1 -g -fsanitize=address,undefined -Ibuild/gen -c $< -o $@
 
-# Everything but main and the guests' own run time.
-unit_src := $(test_src) $(lib_src) $(call find_cc,vmm compat)
+# Archives, so that a test links what it uses and no more of the program.
+build/test/lib.a: $(lib_src:%.cc=build/test/%.o)
+	@rm -f $@ && $(AR) rcs $@ $^
+build/test/host.a: $(patsubst %.cc,build/test/%.o,$(filter-out cmd/main.cc,$(host_src)))
+	@rm -f $@ && $(AR) rcs $@ $^
 
-build/unit_tests: $(unit_src:%.cc=build/test/%.o) build/test/guest.pb.o
+build/unit_tests: $(test_src:%.cc=build/test/%.o) build/test/host.a \
+                  build/test/lib.a build/host/guest.pb.o
 	@echo "link  $@"
 	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest_main -lgtest \
 	  -lprotobuf-lite -ldeflate -lz -lzstd -lpthread
+
+.PHONY: unit test bench
+unit: build/unit_tests
+	@build/unit_tests --gtest_brief=1
+
+include tests/guest/guest.mk
+
+# What tests/run needs to be built.
+test_programs := build/instar build/unit_tests build/hostile/runner \
+                 $(hostile_images)
+
+test: setup
+	@$(call parallel_make,test-programs)
+	@tests/run
+
+.PHONY: test-programs
+test-programs: $(test_programs)
+
+build/measure: tests/bench/measure.cc
+	@echo "link  $@"
+	@$(CXX) -O2 -static -std=c++20 $(warnings) -o $@ $<
+
+bench: setup
+	@$(call parallel_make,build/instar build/measure)
+	@tests/bench/bench.py

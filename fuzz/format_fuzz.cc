@@ -1,0 +1,131 @@
+// Opens the input as an image of every registered format and walks what it
+// says: extents, packed clusters, snapshots, bitmaps. The input is also every
+// file that the image refers to.
+//
+// Input: one byte of options, then the image.
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "lib/base/arena.h"
+#include "lib/codec/unpacker.h"
+#include "lib/format/chain.h"
+#include "lib/format/image.h"
+#include "tests/support/memory_file.h"
+
+namespace instar {
+
+#include "gen/readers.inc"
+
+namespace {
+
+constexpr uint64_t kArenaBytes = 24 << 20;
+constexpr int kMaxExtents = 500;
+// References of one input to itself.
+constexpr int kMaxOpens = 4;
+
+class SelfOpener final : public Opener {
+ public:
+  SelfOpener(const std::vector<uint8_t>& image, bool refuses)
+      : image_(image), refuses_(refuses) {}
+
+  Result<File*> Open(const File& /*from*/, ReferenceRole /*role*/,
+                     ByteView /*name*/, ByteView /*format*/) override {
+    if (refuses_ || files_.size() == kMaxOpens) {
+      return Error{.fault = Fault::kReferenceRefused};
+    }
+    files_.reserve(kMaxOpens);
+    files_.emplace_back(image_, static_cast<uint32_t>(files_.size() + 1));
+    return &files_.back();
+  }
+
+ private:
+  const std::vector<uint8_t>& image_;
+  bool refuses_;
+  std::vector<fakes::MemoryFile> files_;
+};
+
+class IgnoringVisitor final : public FactsVisitor {
+ public:
+  Status OnSnapshot(const SnapshotFacts& snapshot) override {
+    sum_ += snapshot.id.size() + snapshot.name.size();
+    return {};
+  }
+  Status OnBitmap(const BitmapFacts& bitmap) override {
+    sum_ += bitmap.name.size();
+    return {};
+  }
+
+ private:
+  uint64_t sum_ = 0;
+};
+
+void UnpackExtent(Arena& arena, const Image& image, const Extent& extent,
+                  codec::Unpacker& unpacker) {
+  const uint64_t mark = arena.Mark();
+  auto out = arena.Allocate(image.facts().cluster_size, 64);
+  auto packed = arena.Allocate(extent.stored_bytes, 64);
+  if (out.ok() && packed.ok() &&
+      extent.file->ReadAt(extent.host_offset, packed.value()).ok()) {
+    (void)image.Unpack(packed.value().view(), out.value(), unpacker);
+  }
+  arena.Rewind(mark);
+}
+
+void Walk(Arena& arena, Image* top, uint64_t offset) {
+  auto unpacker = codec::Unpacker::Create(arena);
+  if (!unpacker.ok()) {
+    return;
+  }
+  for (int i = 0; i < kMaxExtents && offset < top->virtual_size(); ++i) {
+    Image* owner = nullptr;
+    auto extent = LocateAbove(top, nullptr, offset,
+                              top->virtual_size() - offset, true, &owner);
+    if (!extent.ok()) {
+      return;
+    }
+    // What every caller relies on.
+    INSTAR_CHECK(extent.value().length != 0);
+    INSTAR_CHECK(extent.value().length <= top->virtual_size() - offset);
+    if ((extent.value().flags & kExtentCompressed) != 0 && owner != nullptr) {
+      UnpackExtent(arena, *owner, extent.value(), *unpacker.value());
+    }
+    offset += extent.value().length;
+  }
+}
+
+void OpenAs(const Reader& reader, const std::vector<uint8_t>& image,
+            uint8_t options) {
+  static std::vector<uint8_t> memory(kArenaBytes);
+  Arena arena(MutableBytes(memory.data(), memory.size()));
+  fakes::MemoryFile file(image);
+  SelfOpener opener(image, (options & 1) != 0);
+  ChainFailure failure;
+  auto top = OpenChain(
+      arena, file, reader.name, ByteView::Of("image"), opener,
+      {.info_only = (options & 2) != 0, .open_data_file = (options & 4) == 0},
+      failure);
+  if (!top.ok()) {
+    return;
+  }
+  IgnoringVisitor visitor;
+  (void)top.value()->List(visitor);
+  if ((options & 2) == 0) {
+    Walk(arena, top.value(), 0);
+    Walk(arena, top.value(), top.value()->virtual_size() / 2);
+  }
+}
+
+}  // namespace
+}  // namespace instar
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) {
+    return 0;
+  }
+  const std::vector<uint8_t> image(data + 1, data + size);
+  for (const instar::Reader* reader : instar::kReaders) {
+    instar::OpenAs(*reader, image, data[0]);
+  }
+  return 0;
+}

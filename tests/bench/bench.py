@@ -1,0 +1,169 @@
+#!/usr/bin/env -S python3 -B
+"""Measures the program against the real qemu-img on the same files.
+
+The two run in turns, so that whatever else the machine does hits both alike.
+For each job: wall time and peak resident memory (of the largest process), the
+ratio of the medians, and the least and greatest ratio of a pair. Prints a
+table and writes build/bench.json.
+
+  bench.py [--bin PROGRAM] [--jail JAIL]... [--pairs N] [JOB...]
+"""
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+import program as programs
+from bench import workload
+
+BUILD = programs.ROOT / "build"
+MEASURE = BUILD / "measure"
+PROBE = BUILD / "probe"  # measures a VM exit, if it was built
+TMPFS = pathlib.Path("/dev/shm")
+
+
+@dataclasses.dataclass
+class Job:
+    name: str
+    args: list
+    pairs: int
+    targets: dict  # jail: the greatest ratio of wall times that is wanted
+
+
+def jobs(files):
+    both = {"kvm": 1.0, "process": 1.0}
+    return [
+        Job("info", ["info", files.small], 60, {"kvm": 0.8, "process": 0.5}),
+        Job("raw-to-qcow2", ["convert", "-f", "raw", "-O", "qcow2",
+                             files.raw, "OUT"], 9, both),
+        Job("qcow2-to-raw", ["convert", "-f", "qcow2", "-O", "raw",
+                             files.qcow2, "OUT"], 9, both),
+        Job("zlib-to-raw", ["convert", "-f", "qcow2", "-O", "raw",
+                            files.zlib, "OUT"], 9,
+            {"kvm": 0.6, "process": 0.6}),
+    ]
+
+
+class Bench:
+    def __init__(self, program, out):
+        self.program = str(program)
+        self.out = out
+
+    def once(self, program, job, jail):
+        """Wall seconds and peak KiB of one run; nothing of a run before it is
+        left to be written back."""
+        self.out.unlink(missing_ok=True)
+        os.sync()
+        argv = ["qemu-img"] + [str(self.out) if a == "OUT" else str(a)
+                               for a in job.args]
+        end = subprocess.run([MEASURE, program, *argv],
+                             env=programs.environment("/", INSTAR_JAIL=jail),
+                             stdin=subprocess.DEVNULL, capture_output=True,
+                             check=False)
+        error = end.stderr.decode(errors="replace")
+        if end.returncode or error:
+            raise RuntimeError(f"{program} {' '.join(argv[1:])}: "
+                               f"{end.returncode}: {error.strip()}")
+        seconds, peak = end.stdout.split()[-2:]
+        return float(seconds), int(peak)
+
+    def measure(self, job, jail, pairs):
+        for program in (programs.REFERENCE, self.program):
+            self.once(program, job, jail)
+        theirs, ours = [], []
+        for i in range(pairs):
+            order = [(programs.REFERENCE, theirs), (self.program, ours)]
+            for program, into in order if i % 2 else reversed(order):
+                into.append(self.once(program, job, jail))
+        self.out.unlink(missing_ok=True)
+        ratios = [o[0] / t[0] for o, t in zip(ours, theirs)]
+
+        def median(runs, field):
+            return statistics.median(r[field] for r in runs)
+
+        target = job.targets[jail]
+        ratio = median(ours, 0) / median(theirs, 0)
+        return {
+            "job": job.name, "jail": jail, "pairs": pairs,
+            "qemu_img_seconds": median(theirs, 0),
+            "instar_seconds": median(ours, 0), "ratio": ratio,
+            "least_ratio": min(ratios), "greatest_ratio": max(ratios),
+            "qemu_img_peak_kib": median(theirs, 1),
+            "instar_peak_kib": median(ours, 1),
+            "target": target, "met": ratio <= target,
+        }
+
+
+def probe():
+    """The cost of a VM exit and of first touching memory with and without huge
+    pages: the lines `name: value` that the probe prints."""
+    if programs.why_no_kvm() or not os.access(PROBE, os.X_OK):
+        return {}
+    out = subprocess.run([PROBE], capture_output=True, text=True, timeout=60,
+                         check=False).stdout
+    return dict(re.findall(r"(?m)^([^:\n]+): *(.+)$", out))
+
+
+HEADER = ("| job | jail | qemu-img ms | instar ms | ratio | least–greatest "
+          "| peak MiB (qemu-img) | target | |\n"
+          "| --- | --- | ---: | ---: | ---: | --- | --- | ---: | --- |")
+
+
+def row(r):
+    return (f"| {r['job']} | {r['jail']} "
+            f"| {r['qemu_img_seconds'] * 1000:.1f} "
+            f"| {r['instar_seconds'] * 1000:.1f} | {r['ratio']:.2f} "
+            f"| {r['least_ratio']:.2f}–{r['greatest_ratio']:.2f} "
+            f"| {r['instar_peak_kib'] / 1024:.1f} "
+            f"({r['qemu_img_peak_kib'] / 1024:.1f}) | {r['target']:.1f} "
+            f"| {'met' if r['met'] else 'NOT met'} |")
+
+
+def main():
+    p = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("jobs", nargs="*", metavar="JOB")
+    p.add_argument("--bin", default=programs.PROGRAM, type=pathlib.Path)
+    p.add_argument("--jail", action="append", choices=programs.JAILS)
+    p.add_argument("--pairs", type=int, help="for every job")
+    p.add_argument("--memory", action="store_true",
+                   help="outputs on a tmpfs, without the disk's noise")
+    args = p.parse_args()
+    files = workload.Workload(BUILD / "bench")
+    files.warm()
+    results = []
+    jails = [j for j in args.jail or programs.JAILS
+             if j != "kvm" or not programs.why_no_kvm()]
+    with tempfile.TemporaryDirectory(
+            prefix="bench-", dir=TMPFS if args.memory else BUILD) as scratch:
+        bench = Bench(args.bin.resolve(), pathlib.Path(scratch) / "out")
+        print(HEADER)
+        for job in jobs(files):
+            for jail in jails:
+                if args.jobs and job.name not in args.jobs:
+                    continue
+                results.append(
+                    bench.measure(job, jail, args.pairs or job.pairs))
+                print(row(results[-1]), flush=True)
+    measured = probe()
+    for name, value in measured.items():
+        print(f"\n{name}: {value}")
+    if "kvm" not in jails and not args.jail:
+        print(f"\nkvm was not measured: {programs.why_no_kvm()}")
+    (BUILD / "bench.json").write_text(json.dumps(
+        {"machine": platform.uname()._asdict(), "cpus": os.cpu_count(),
+         "results": results, "probe": measured}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""INSTAR_POLICY=strict: an image makes the host open nothing from outside its
+own directory."""
+from cli import case
+
+
+class Strict(case.ProgramTest):
+
+    def setUp(self):
+        super().setUp()
+        self.path("in").mkdir()
+        self.make("create", "-q", "-f", "qcow2", "base.qcow2", "1M")
+        self.make("create", "-q", "-f", "qcow2", "in/base.qcow2", "1M")
+        self.io("base.qcow2", "write -P 65 0 64k")
+
+    def overlay(self, backing, name="in/top.qcow2"):
+        self.make("create", "-q", "-f", "qcow2", "-u", "-b", backing, "-F",
+                  "qcow2", name, "1M")
+        return name
+
+    def strict(self, *args):
+        return self.instar(*args, env=self.environment(
+            INSTAR_POLICY="strict"))
+
+    def refused(self, name):
+        self.fails(self.strict("info", "--backing-chain", name))
+        self.fails(self.strict("convert", "-O", "raw", name, "out.raw"))
+        if self.path("out.raw").exists():
+            self.assertNotIn(b"A" * 512, self.path("out.raw").read_bytes())
+
+    def test_a_backing_file_beside_the_image_is_opened(self):
+        top = self.overlay("base.qcow2")
+        self.succeeds(self.strict("info", "--backing-chain", top))
+        self.succeeds(self.strict("convert", "-O", "raw", top, "out.raw"))
+
+    def test_a_backing_file_above_the_image_is_refused(self):
+        self.refused(self.overlay("../base.qcow2"))
+
+    def test_an_absolute_backing_file_elsewhere_is_refused(self):
+        self.refused(self.overlay(str(self.path("base.qcow2"))))
+
+    def test_a_link_that_leads_outside_is_refused(self):
+        self.path("in/link.qcow2").symlink_to("../base.qcow2")
+        self.refused(self.overlay("link.qcow2"))
+
+    def test_a_directory_link_that_leads_outside_is_refused(self):
+        self.path("in/up").symlink_to("..")
+        self.refused(self.overlay("up/base.qcow2"))
+
+    def test_a_data_file_outside_is_refused(self):
+        self.make("create", "-q", "-f", "qcow2", "-o",
+                  f"data_file={self.path('secret')}", "in/d.qcow2", "1M")
+        self.fails(self.strict("convert", "-O", "raw", "in/d.qcow2",
+                               "out.raw"))
+
+    def test_without_it_such_a_backing_file_is_opened(self):
+        top = self.overlay("../base.qcow2")
+        self.succeeds(self.instar("info", "--backing-chain", top))
+
+    def test_strict_is_the_default_under_the_name_instar(self):
+        top = self.overlay("../base.qcow2")
+        self.fails(self.instar("info", "--backing-chain", top,
+                               name="instar"))
+
+
+class References(case.ProgramTest):
+    """What no policy lets an image do."""
+
+    def test_a_data_file_name_is_a_literal_local_name(self):
+        self.make("create", "-q", "-f", "qcow2", "-o", "data_file=x.data",
+                  "d.qcow2", "64k")
+        image = self.path("d.qcow2").read_bytes()
+        self.raw("secret", 65536, (0, b"SECRET" * 100))
+        for name in (b"json:{}", b"nbd:x:1"):
+            with self.subTest(name=name):
+                evil = image.replace(b"x.data".ljust(8, b"\0"),
+                                     name.ljust(8, b"\0"))
+                self.path("evil.qcow2").write_bytes(evil)
+                self.fails(self.instar("convert", "-O", "raw", "evil.qcow2",
+                                       "out.raw"))
+
+    def test_info_opens_no_data_file(self):
+        self.make("create", "-q", "-f", "qcow2", "-o", "data_file=x.data",
+                  "d.qcow2", "64k")
+        self.path("x.data").unlink()
+        self.succeeds(self.instar("info", "d.qcow2"))
+
+    def test_a_chain_that_loops_ends(self):
+        self.make("create", "-q", "-f", "qcow2", "-u", "-b", "b.qcow2", "-F",
+                  "qcow2", "a.qcow2", "1M")
+        self.make("create", "-q", "-f", "qcow2", "-u", "-b", "a.qcow2", "-F",
+                  "qcow2", "b.qcow2", "1M")
+        self.fails(self.instar("info", "--backing-chain", "a.qcow2",
+                               timeout=10))
+        self.fails(self.instar("convert", "-O", "raw", "a.qcow2", "out.raw",
+                               timeout=10))

@@ -1,0 +1,15 @@
+// EXPECT: broke-rule "read: buffer outside"
+// A buffer across the end of memory.
+#include "tests/guest/hostile.h"
+
+namespace instar::hostile {
+
+void Attack(uint64_t /*vcpu*/) {
+  Call(0, {.call = abi::Call::kRead,
+           .length = 1024,
+           .buffer =
+               abi::GuestAddress{abi::kGuestBase + boot().memory_bytes - 512}});
+  Done();
+}
+
+}  // namespace instar::hostile

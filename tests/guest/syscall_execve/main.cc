@@ -1,0 +1,13 @@
+// EXPECT kvm: broke-rule|stalled
+// EXPECT process: broke-rule "forbidden system call"
+// Another program.
+#include "tests/guest/hostile.h"
+
+namespace instar::hostile {
+
+void Attack(uint64_t /*vcpu*/) {
+  SystemCall(59, 0, 0, 0);
+  Done();
+}
+
+}  // namespace instar::hostile
