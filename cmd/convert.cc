@@ -42,7 +42,6 @@ class Convert {
  private:
   // Each returns the exit status, after a message, if the command ends there.
   std::optional<int> CheckUnsupported() const;
-  std::optional<int> CheckSources() const;
   std::optional<int> PrepareTarget();
   std::optional<int> PrepareExisting();
   std::optional<int> PrepareNew();
@@ -81,22 +80,6 @@ std::optional<int> Convert::CheckUnsupported() const {
     return Fail(compat::Unsupported("--target-image-opts"));
   if (call_.sources.size() > kMaxSources)
     return Fail(compat::Unsupported("More than 16 input images"));
-  return std::nullopt;
-}
-
-std::optional<int> Convert::CheckSources() const {
-  for (const std::string& source : call_.sources) {
-    const std::string start = "Could not open '" + source + "': ";
-    if (call_.source_format &&
-        compat::FindFormat(*call_.source_format) == nullptr)
-      return Fail(start + "Unknown driver '" + *call_.source_format + "'");
-    const compat::ImageName name = compat::ParseImageName(source);
-    const std::string protocol = "'" + std::string(name.protocol) + "'";
-    if (name.kind == compat::NameKind::kUnknownProtocol)
-      return Fail(start + "Unknown protocol " + protocol);
-    if (name.kind == compat::NameKind::kOtherProtocol)
-      return Fail(start + compat::Unsupported("Protocol " + protocol));
-  }
   return std::nullopt;
 }
 
@@ -209,8 +192,7 @@ std::optional<int> Convert::PrepareTarget() {
 std::optional<int> Convert::OpenSources(vmm::Files& files,
                                         vmm::CacheMode cache) const {
   for (const std::string& source : call_.sources) {
-    const std::string path(compat::ParseImageName(source).path);
-    if (!files.OpenSource(path, cache))
+    if (!files.OpenSource(source, cache))
       return PrintOpenError(environment_, files);
   }
   return std::nullopt;
@@ -294,8 +276,11 @@ int Convert::Run() {
   if (!source_cache)
     return Fail("Invalid source cache option: " + call_.source_cache);
   Progress progress(call_.progress && !call_.quiet, kProgressStep);
-  if (const auto status = CheckSources())
-    return *status;
+  if (call_.source_format &&
+      compat::FindFormat(*call_.source_format) == nullptr) {
+    return Fail("Could not open '" + call_.sources.front() +
+                "': Unknown driver '" + *call_.source_format + "'");
+  }
 
   // Where a source cannot be opened that is said first, so sources are opened
   // once before the outputs are known.

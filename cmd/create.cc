@@ -246,12 +246,6 @@ bool Create::OpenBacking(vmm::Files& files) const {
          "'\nCould not open backing image.");
     return false;
   }
-  const compat::ImageName name = compat::ParseImageName(*backing_);
-  if (name.kind != compat::NameKind::kPath) {
-    Fail(compat::Unsupported("Protocol '" + std::string(name.protocol) + "'") +
-         "\nCould not open backing image.");
-    return false;
-  }
   if (files.OpenSource(path, vmm::CacheMode::kWriteback))
     return true;
   std::string text = compat::OpenProblemText(ProblemOf(files.error()));

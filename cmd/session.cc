@@ -71,23 +71,21 @@ std::optional<std::string> ReadStallSeconds(Environment& environment) {
 
 // What happened to a guest that did not come to its end.
 std::string VerdictText(const vmm::Outcome& outcome) {
-  const auto with_detail = [&](const char* text) {
-    return outcome.detail.empty() ? std::string(text)
-                                  : text + (": " + outcome.detail);
-  };
+  if (!outcome.detail.empty())
+    return outcome.detail;
   switch (outcome.verdict) {
     case vmm::Verdict::kDone:
-      return with_detail("guest failed without saying why");
+      return "guest failed without saying why";
     case vmm::Verdict::kBrokeRule:
-      return with_detail("guest broke a rule");
+      return "guest broke a rule";
     case vmm::Verdict::kStalled:
-      return with_detail("guest made no progress");
+      return "guest made no progress";
     case vmm::Verdict::kNoJail:
-      return with_detail("guest has no jail to run in");
+      return "guest has no jail to run in";
     case vmm::Verdict::kHostError:
       break;
   }
-  return with_detail("guest could not be run");
+  return "guest could not be run";
 }
 
 compat::FileRole RoleOf(int role) {

@@ -280,10 +280,10 @@ TEST(FailureText, HasWordsForEveryFaultAndStage) {
         continue;
       for (int stage = 0; stage <= proto::STAGE_FINISH; ++stage) {
         // A guest may name any slot.
-        const std::string text =
-            FailureText(Make(static_cast<proto::Fault>(fault), 250,
-                             static_cast<proto::Stage>(stage)),
-                        context);
+        proto::Failure failure = Make(static_cast<proto::Fault>(fault), 250,
+                                      static_cast<proto::Stage>(stage));
+        failure.set_value(1);
+        const std::string text = FailureText(failure, context);
         EXPECT_FALSE(text.empty());
         EXPECT_FALSE(text.ends_with(": ")) << fault << ' ' << stage;
       }

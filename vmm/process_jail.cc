@@ -209,7 +209,8 @@ VcpuExit ProcessVcpu::Dead(int status) const {
   } else if (WTERMSIG(status) == SIGSYS) {
     exit.detail = "forbidden system call in the guest";
   } else {
-    exit.detail = "fault in the guest";
+    exit.detail =
+        "fault in the guest, signal " + std::to_string(WTERMSIG(status));
   }
   return exit;
 }

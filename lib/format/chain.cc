@@ -1,6 +1,7 @@
 #include "lib/format/chain.h"
 
 #include "lib/base/checked.h"
+#include "lib/format/signatures.h"
 
 namespace instar {
 
@@ -50,22 +51,47 @@ const Reader& Probe(ByteView head, ByteView filename) {
   return *surest;
 }
 
+namespace {
+
+Error Named(Fault fault, ByteView name) {
+  return {.fault = fault,
+          .text = name.data(),
+          .text_bytes = static_cast<uint32_t>(name.size())};
+}
+
+// The reader of `format`, or of what `head` shows where it is empty. A format
+// without a reader is refused by name, never read as raw.
+Result<const Reader*> ChooseReader(ByteView head, ByteView format,
+                                   ByteView filename) {
+  if (format.empty()) {
+    const Reader& reader = Probe(head, filename);
+    int score = 0;
+    const ByteView other = FindSignature(head, filename, score);
+    if (score > reader.probe(head, filename)) {
+      return Named(Fault::kUnknownDriver, other);
+    }
+    return &reader;
+  }
+  const Reader* reader = FindReader(format);
+  if (reader != nullptr) {
+    return reader;
+  }
+  return Named(ContradictsName(head, filename, format) ? Fault::kNotInFormat
+                                                       : Fault::kUnknownDriver,
+               format);
+}
+
+}  // namespace
+
 Result<Image*> OpenImage(Arena& arena, File& file, ByteView format,
                          ByteView filename, Opener& opener,
                          const OpenOptions& options) {
-  const Reader* reader = nullptr;
-  if (format.empty()) {
-    uint8_t head[kProbeBytes] = {};
+  uint8_t head[kProbeBytes] = {};
+  if (FindReader(format) == nullptr) {
     TRY(file.ReadAt(0, MutableBytes(head, sizeof head)));
-    reader = &Probe(ByteView(head, sizeof head), filename);
-  } else {
-    reader = FindReader(format);
   }
-  if (reader == nullptr) {
-    return Error{.fault = Fault::kUnknownDriver,
-                 .text = format.data(),
-                 .text_bytes = static_cast<uint32_t>(format.size())};
-  }
+  const Reader* reader =
+      TRY(ChooseReader(ByteView(head, sizeof head), format, filename));
   return reader->open(arena, file, opener, options);
 }
 

@@ -61,7 +61,7 @@ def symbols(path):
     found = []
     for line in _run("nm", path).splitlines():
         fields = line.split()
-        found.append((fields[-1], fields[-2].upper() == "U"))
+        found.append((fields[-1], fields[-2] == "U"))
     return found
 
 

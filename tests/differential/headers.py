@@ -23,6 +23,7 @@ import report
 from differential import case
 
 SECONDS = 10
+QCOW_1 = b"QFI\xfb\0\0\0\1"  # another format, whose reader is not asked here
 
 
 def header_mutants(seeds, r):
@@ -32,7 +33,8 @@ def header_mutants(seeds, r):
         found += mutants.bits_flipped(image, [(0, 0x70), (0x70, 0x180)], 60,
                                       r)
         for i, damaged in enumerate(found):
-            yield f"{name}-header-{i}", damaged
+            if damaged[:8] != QCOW_1:
+                yield f"{name}-header-{i}", damaged
 
 
 def table_mutants(seeds, r):

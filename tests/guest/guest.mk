@@ -15,9 +15,13 @@ build/hostile/%.elf: build/hostile/%/main.o build/hostile/start.o guest/image.ld
 
 vmm_objects := $(patsubst %.cc,build/host/%.o,$(call find_cc,vmm))
 build/hostile/runner: build/host/tests/guest/runner.o $(vmm_objects) build/host/guest.pb.o
+	@mkdir -p $(@D)
 	@echo "link  $@"
 	@$(CXX) -static -no-pie -Wl,--gc-sections -o $@ $^ -lprotobuf-lite -lpthread
 
 .PHONY: hostile
 hostile: build/hostile/runner $(hostile_images)
 	@tests/guest/run
+
+# Kept, so that a second run builds nothing.
+.SECONDARY: $(hostile_names:%=build/hostile/%/main.o) build/hostile/start.o

@@ -36,7 +36,7 @@ mkdir -p "$bin"
 if [ -e "$bin/qemu-img" ] && ! is_instar "$bin/qemu-img"; then
   mv "$bin/qemu-img" "$bin/qemu-img.replaced"
 fi
-install -m 755 build/instar "$bin/instar"
+install -s -m 755 build/instar "$bin/instar"
 ln -sf instar "$bin/qemu-img"
 echo "installed $bin/instar and $bin/qemu-img"
 

@@ -84,26 +84,28 @@ Status Pipeline::StoreData(MutableBytes bytes, uint64_t position,
 
 void Pipeline::AddToRun(const WriteExtent& where, MutableBytes bytes,
                         uint64_t sequence) {
-  const bool adjoins = run_.file == where.file &&
-                       run_.offset + run_.bytes.size() == where.host_offset &&
-                       run_.bytes.data() + run_.bytes.size() == bytes.data() &&
-                       run_.bytes.size() + bytes.size() <= kMaxWriteBytes;
-  if (!adjoins) {
+  const bool adjoins =
+      run_.file == where.file &&
+      run_.offset + run_.bytes.size() == where.host_offset &&
+      run_.bytes.data() + run_.bytes.size() == bytes.data() &&
+      run_.bytes.size() + bytes.size() <= kMaxWriteBytes;
+  if (adjoins) {
+    run_.bytes =
+        MutableBytes(run_.bytes.data(), run_.bytes.size() + bytes.size());
+  } else {
     FlushRun();
     run_ = {.file = where.file,
             .offset = where.host_offset,
             .bytes = bytes,
             .first_item = sequence,
             .last_item = sequence};
-  } else {
-    run_.bytes =
-        MutableBytes(run_.bytes.data(), run_.bytes.size() + bytes.size());
-  }
-  // A chunk waits once for each run that holds a part of it.
-  if (!adjoins || run_.last_item != sequence) {
     ++ItemAt(sequence).writes;
   }
-  run_.last_item = sequence;
+  // Every chunk from the run's first to its last waits for it once, those
+  // between that hold nothing but zeroes too.
+  for (; run_.last_item < sequence; ++run_.last_item) {
+    ++ItemAt(run_.last_item + 1).writes;
+  }
   if (run_.bytes.size() >= kMaxWriteBytes / 2) {
     FlushRun();
   }

@@ -88,9 +88,6 @@ Status CheckFeatures(const Header& header, BlockCache& cache, Arena& arena) {
   if (header.refcount_order > kMaxRefcountOrder) {
     return Wrong(Fault::kQcow2RefcountOrder, header.refcount_order);
   }
-  if (header.crypt_method > kCryptLuks) {
-    return Wrong(Fault::kQcow2CryptMethod, header.crypt_method);
-  }
   return {};
 }
 
@@ -102,6 +99,9 @@ bool IsTablePlace(const Header& header, uint64_t offset, uint64_t bytes) {
 }
 
 Status CheckTables(const Header& header) {
+  if (header.refcount_table_clusters == 0) {
+    return Wrong(Fault::kQcow2ReftableMissing);
+  }
   // Counts are 32 bits wide; no product below overflows.
   const uint64_t refcount_bytes =
       header.refcount_table_clusters * header.cluster_size();
@@ -110,9 +110,6 @@ Status CheckTables(const Header& header) {
   }
   if (!IsTablePlace(header, header.refcount_table_offset, refcount_bytes)) {
     return Wrong(Fault::kQcow2ReftableOffset);
-  }
-  if (header.refcount_table_clusters == 0) {
-    return Wrong(Fault::kQcow2ReftableMissing);
   }
   if (header.num_snapshots > kMaxSnapshots) {
     return Wrong(Fault::kQcow2SnapshotsTooLarge);
@@ -156,6 +153,9 @@ Result<Header> ReadHeader(BlockCache& cache, Arena& arena) {
   TRY(CheckCompression(header));
   TRY(CheckFeatures(header, cache, arena));
   TRY(CheckTables(header));
+  if (header.crypt_method > kCryptLuks) {
+    return Wrong(Fault::kQcow2CryptMethod, header.crypt_method);
+  }
   return header;
 }
 
