@@ -112,36 +112,25 @@ class Create {
 };
 
 std::optional<int> Create::ParseOne(const compat::ParsedOption& option) {
-  switch (static_cast<int>(option.opt)) {
-    case static_cast<int>(Opt::kHelp):
-      WriteAll(STDOUT_FILENO,
-               compat::CommandHelp(environment_.names, environment_.profile,
-                                   *compat::FindCommand("create")));
-      return 0;
-    case static_cast<int>(Opt::kFormat):
-      format_ = option.value;
-      break;
-    case static_cast<int>(Opt::kBacking):
-      backing_ = option.value;
-      break;
-    case static_cast<int>(Opt::kBackingFormat):
-      backing_format_ = option.value;
-      break;
-    case static_cast<int>(Opt::kBackingUnsafe):
-      unsafe_ = true;
-      break;
-    case static_cast<int>(Opt::kQuiet):
-      quiet_ = true;
-      break;
-    case static_cast<int>(Opt::kObject):
-      return RefuseObject(environment_);
-    case static_cast<int>(Opt::kOptions):
-      if (!AppendOptionList(environment_, option_list_, option.value))
-        return 1;
-      break;
-    default:
-      break;
+  if (option.opt == Opt::kHelp) {
+    WriteAll(STDOUT_FILENO,
+             compat::CommandHelp(environment_.names, environment_.profile,
+                                 *compat::FindCommand("create")));
+    return 0;
   }
+  if (option.opt == Opt::kObject)
+    return RefuseObject(environment_);
+  if (option.opt == Opt::kOptions &&
+      !AppendOptionList(environment_, option_list_, option.value))
+    return 1;
+  if (option.opt == Opt::kFormat)
+    format_ = option.value;
+  if (option.opt == Opt::kBacking)
+    backing_ = option.value;
+  if (option.opt == Opt::kBackingFormat)
+    backing_format_ = option.value;
+  unsafe_ |= option.opt == Opt::kBackingUnsafe;
+  quiet_ |= option.opt == Opt::kQuiet;
   return std::nullopt;
 }
 
@@ -321,8 +310,13 @@ int Create::Make(compat::CreateOptions& options,
     // Without a plan the guest tells why when it runs again.
     if (!plan)
       return Write(options, config, false);
-    if (const auto error = Adopt(*plan, options, config))
-      return Fail(*error);
+    if (const auto error = Adopt(*plan, options, config)) {
+      std::string line =
+          compat::ErrorLine(environment_.names, filename_ + ": " + *error);
+      if (!environment_.profile.detected_format_hint_ends_line)
+        line.pop_back();
+      return Complain(line);
+    }
   } else if (lacks_format) {
     if (const auto error = AdoptUnseen())
       return Fail(*error);

@@ -74,7 +74,8 @@ Json Qcow2Data(const InfoQcow2& qcow2, const Profile& profile) {
   if (has_features && (qcow2.has_bitmaps || !qcow2.bitmaps.empty()))
     data.Add("bitmaps", BitmapList(qcow2));
   data.Add("refcount-bits", Json::Unsigned(qcow2.refcount_bits));
-  if (has_features && qcow2.has_data_file && !qcow2.data_file.empty())
+  // The name is shown even where a stale one is all that is left.
+  if (has_features && !qcow2.data_file.empty())
     data.Add("data-file", Json::String(qcow2.data_file));
   if (qcow2.encryption != InfoEncryption::kNone)
     data.Add("encrypt", EncryptData(qcow2, profile));

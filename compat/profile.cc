@@ -13,8 +13,7 @@ struct Release {
 // Oldest first. The same change in a stable series is a row of its own.
 constexpr Release kReleases[] = {
     // info
-    {{6, 0},
-     [](Profile& p) { p.snapshot_columns = SnapshotColumns::kWide; }},
+    {{6, 0}, [](Profile& p) { p.snapshot_columns = SnapshotColumns::kWide; }},
     {{6, 1}, [](Profile& p) { p.info_reads_dirty_bit = true; }},
     {{8, 0}, [](Profile& p) { p.info_shows_child_nodes = true; }},
     {{9, 0},
@@ -22,12 +21,8 @@ constexpr Release kReleases[] = {
        p.luks_shows_detached_header = true;
        p.snapshot_columns = SnapshotColumns::kSeparated;
      }},
-    {{7, 2, 13},
-     [](Profile& p) { p.info_opens_data_file = false; },
-     {8, 0}},
-    {{8, 2, 6},
-     [](Profile& p) { p.info_opens_data_file = false; },
-     {9, 0}},
+    {{7, 2, 13}, [](Profile& p) { p.info_opens_data_file = false; }, {8, 0}},
+    {{8, 2, 6}, [](Profile& p) { p.info_opens_data_file = false; }, {9, 0}},
     {{9, 0, 2}, [](Profile& p) { p.info_opens_data_file = false; }},
     // everything else
     {{6, 0}, [](Profile& p) { p.copyright_year = 2021; }},

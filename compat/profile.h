@@ -85,10 +85,10 @@ struct Profile {
   bool zero_run_tail_splits = true;
 
   // ---- info ----
-  bool info_reads_dirty_bit = false;     // "cleanly shut down: no"
-  bool info_shows_child_nodes = false;   // "Child node '/file':", "children"
-  bool info_opens_data_file = true;      // its child node, its share of the disk
-                                         // size, and a failure if it is missing
+  bool info_reads_dirty_bit = false;    // "cleanly shut down: no"
+  bool info_shows_child_nodes = false;  // "Child node '/file':", "children"
+  bool info_opens_data_file = true;     // its child node, its share of the disk
+                                        // size, and a failure if it is missing
   bool luks_shows_detached_header = false;
   SnapshotColumns snapshot_columns = SnapshotColumns::kNarrow;
 };

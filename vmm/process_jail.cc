@@ -79,6 +79,49 @@ void OnChildDeath(int) {
   errno = saved;
 }
 
+// How a child's copy of the region has to become: made by the host, on the
+// stack.
+struct Placement {
+  struct Protection {
+    uint64_t offset;
+    uint64_t length;
+    int protection;
+  };
+  // Two for each area and one before all: stacks, segments, four more.
+  static constexpr uint32_t kMaxProtections = 2 * (abi::kMaxVcpus + 16 + 4) + 1;
+
+  uint8_t* base;
+  uint64_t size;
+  uint32_t num_protections = 0;
+  Protection protections[kMaxProtections];
+
+  void Add(uint64_t offset, uint64_t length, int protection) {
+    if (length != 0 && num_protections < kMaxProtections) {
+      protections[num_protections] = {offset, length, protection};
+      ++num_protections;
+    }
+  }
+};
+
+Placement PlacementOf(const GuestMemory& memory) {
+  Placement placement = {};
+  placement.base = memory.at(0);
+  placement.size = memory.size();
+  placement.Add(0, abi::kPageSize, PROT_READ | PROT_EXEC);
+  uint64_t end = abi::kPageSize;
+  for (const Area& area : memory.map()) {
+    placement.Add(end, area.offset - end, PROT_NONE);
+    end = area.offset + area.length;
+    const int protection =
+        ((area.access & kAccessWrite) != 0 ? PROT_WRITE : 0) |
+        ((area.access & kAccessExecute) != 0 ? PROT_EXEC : 0) | PROT_READ;
+    if (protection != (PROT_READ | PROT_WRITE)) {
+      placement.Add(area.offset, area.length, protection);
+    }
+  }
+  return placement;
+}
+
 // ---- In the child ----------------------------------------------------------
 
 [[noreturn]] void Fail(int step) {
@@ -97,35 +140,27 @@ void CloseDescriptors() {
   }
 }
 
-void Protect(uint64_t offset, uint64_t length, int protection) {
-  void* at = reinterpret_cast<void*>(abi::kGuestBase + offset);
-  if (length != 0 && mprotect(at, length, protection) != 0) {
-    Fail(5);
-  }
-}
-
-// The region, where the guest expects it and as its map says.
-void PlaceRegion(const GuestMemory& memory) {
+// The region, where the guest expects it and as its map says. From the first
+// mremap on, the heap and thread-local storage may be gone: the kernel puts
+// the heap of a static program anywhere in the first GiB or so, the guest's
+// place included. So nothing here uses either.
+[[gnu::no_stack_protector]] void PlaceRegion(const Placement& placement) {
   // Two mappings: their huge-page advice differs.
-  const uint64_t parts[] = {0, abi::kArenaOffset, memory.size()};
+  const uint64_t parts[] = {0, abi::kArenaOffset, placement.size};
   for (int i = 0; i < 2; ++i) {
     const uint64_t length = parts[i + 1] - parts[i];
-    void* to = reinterpret_cast<void*>(abi::kGuestBase + parts[i]);
-    if (mremap(memory.at(parts[i]), length, length,
-               MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) {
+    const uint64_t to = abi::kGuestBase + parts[i];
+    if (static_cast<uint64_t>(
+            syscall(SYS_mremap, placement.base + parts[i], length, length,
+                    MREMAP_MAYMOVE | MREMAP_FIXED, to)) != to) {
       Fail(4);
     }
   }
-  Protect(0, abi::kPageSize, PROT_READ | PROT_EXEC);
-  uint64_t end = abi::kPageSize;
-  for (const Area& area : memory.map()) {
-    Protect(end, area.offset - end, PROT_NONE);
-    end = area.offset + area.length;
-    const int protection =
-        ((area.access & kAccessWrite) != 0 ? PROT_WRITE : 0) |
-        ((area.access & kAccessExecute) != 0 ? PROT_EXEC : 0) | PROT_READ;
-    if (protection != (PROT_READ | PROT_WRITE)) {
-      Protect(area.offset, area.length, protection);
+  for (uint32_t i = 0; i < placement.num_protections; ++i) {
+    const Placement::Protection& p = placement.protections[i];
+    if (syscall(SYS_mprotect, abi::kGuestBase + p.offset, p.length,
+                p.protection) != 0) {
+      Fail(5);
     }
   }
 }
@@ -141,8 +176,8 @@ void UnregisterRseq() {
   syscall(SYS_rseq, area, sizeof(struct rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }
 
-[[noreturn]] void BecomeGuest(const GuestMemory& memory, uint32_t index,
-                              pid_t parent) {
+[[noreturn]] [[gnu::no_stack_protector]] void BecomeGuest(
+    const Placement& placement, uint32_t index, pid_t parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
     Fail(0);
   }
@@ -156,7 +191,7 @@ void UnregisterRseq() {
   }
   CloseDescriptors();
   UnregisterRseq();
-  PlaceRegion(memory);
+  PlaceRegion(placement);
   const uint64_t code = abi::kGuestBase + kCodeOffset;
   const uint64_t arguments =
       abi::kGuestBase + kArgumentsOffset + index * kArgumentsStride;
@@ -306,6 +341,7 @@ std::unique_ptr<Vcpu> ProcessJail::NewVcpu(const VcpuStart& start,
   // The child dies with the thread that makes it, which is the one that will
   // resume it.
   int pidfd = -1;
+  const Placement placement = PlacementOf(memory_);
   const pid_t parent = getpid();
   const long child =
       syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, 0);
@@ -315,7 +351,7 @@ std::unique_ptr<Vcpu> ProcessJail::NewVcpu(const VcpuStart& start,
     return nullptr;
   }
   if (child == 0) {
-    BecomeGuest(memory_, start.index, parent);
+    BecomeGuest(placement, start.index, parent);
   }
   return std::make_unique<ProcessVcpu>(ring, start.index,
                                        static_cast<pid_t>(child), pidfd);

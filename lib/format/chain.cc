@@ -120,6 +120,9 @@ Result<Image*> OpenChain(Arena& arena, File& file, ByteView format,
 Result<Extent> LocateAbove(Image* top, const Image* base, uint64_t offset,
                            uint64_t length, bool exact, Image** owner) {
   Image* decider = top;
+  if (top == base) {
+    return Extent{.length = length};
+  }
   Extent extent = TRY(LocateIn(*top, offset, length, exact));
   const bool at_end = (extent.flags & kExtentEof) != 0;
   const uint64_t end = offset + extent.length;

@@ -11,7 +11,7 @@ tidy_guest   := $(lib_src) $(rt_src) $(call find_cc,guest/op)
 tidy_host    := $(host_src)
 tidy_stamps  := $(tidy_guest:%.cc=build/lint/%.guest.tidy) \
                 $(tidy_host:%.cc=build/lint/%.host.tidy)
-tidy_config  := $(wildcard .clang-tidy lib/format/.clang-tidy)
+tidy_config  := $(wildcard .clang-tidy compat/.clang-tidy lib/format/.clang-tidy)
 
 # Flags that clang does not know are GCC's warnings and its call graphs.
 tidy_flags = $(filter-out -fcallgraph-info% -MD -MP -Werror,$(1)) \

@@ -119,7 +119,6 @@ bool Pipeline::PlanOne() {
     }
   }
   item.data_mark = data_.Mark();
-  item.packed_mark = packed_.Mark();
   has_waiting_chunk_ = false;
   ItemAt(planned_) = item;
   ++planned_;
@@ -200,7 +199,7 @@ Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
   transfer.slot = file.slot();
   transfer.offset = offset;
   transfer.is_write = call == abi::Call::kWrite;
-  transfer.job = nullptr;
+  transfer.jobs = nullptr;
   requests_->Submit({.call = call,
                      .slot = static_cast<uint16_t>(file.slot()),
                      .offset = offset,
@@ -239,8 +238,12 @@ void Pipeline::Complete(Transfer& transfer) {
       --item.reads;
     }
   }
-  if (transfer.job != nullptr) {
-    unpacking_->Push(*transfer.job);
+  if (window_.transfer == &transfer) {
+    window_.transfer = nullptr;
+  }
+  while (UnpackJob* job = transfer.jobs) {
+    transfer.jobs = job->next;
+    unpacking_->Push(*job);
   }
   transfer.next_free = free_transfers_;
   free_transfers_ = &transfer;

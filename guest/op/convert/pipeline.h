@@ -50,17 +50,19 @@ class Pipeline {
   // The host is told of new requests at the latest after so many bytes.
   static constexpr uint64_t kKickBytes = 2 << 20;
   static constexpr uint64_t kMaxWriteBytes = 2 << 20;
+  // Read at once where packed clusters adjoin.
+  static constexpr uint64_t kWindowBytes = 256 << 10;
 
   // A chunk on its way.
   struct Item {
     convert::Chunk chunk;
     MutableBytes data;
-    uint64_t data_mark = 0;  // of the buffer rings, behind this chunk
-    uint64_t packed_mark = 0;
-    uint32_t reads = 0;    // of plain bytes, outstanding
-    uint32_t unpacks = 0;  // not done
-    uint32_t writes = 0;   // outstanding
-    bool filled = false;   // every read was issued
+    uint64_t data_mark = 0;    // of the buffer rings, behind this chunk
+    uint64_t packed_mark = 0;  // before the window of its packed bytes
+    uint32_t reads = 0;        // of plain bytes, outstanding
+    uint32_t unpacks = 0;      // not done
+    uint32_t writes = 0;       // outstanding
+    bool filled = false;       // every read was issued
   };
 
   // A request for data, and the chunks that wait for it.
@@ -74,7 +76,19 @@ class Pipeline {
     uint32_t slot = 0;
     uint64_t offset = 0;
     bool is_write = false;
-    UnpackJob* job = nullptr;  // starts when these bytes are there
+    UnpackJob* jobs = nullptr;  // start, in order, when these bytes are there
+    UnpackJob* last_job = nullptr;
+  };
+
+  // Stored bytes around packed clusters. Packed clusters mostly lie one behind
+  // the other, so that one read serves many.
+  struct Window {
+    const File* file = nullptr;
+    uint64_t offset = 0;
+    MutableBytes bytes;
+    Transfer* transfer = nullptr;  // null: the bytes are there
+    uint64_t next_offset = 0;      // where the next cluster would adjoin
+    uint64_t mark = 0;             // of the packed ring, before the bytes
   };
 
   // Consecutive pieces that lie together, in memory and in the file.
@@ -105,6 +119,10 @@ class Pipeline {
   // Reads one extent of a chunk into `out`. False: no room for it now.
   Result<bool> FillExtent(Item& item, uint64_t sequence, const Extent& extent,
                           Image& owner, MutableBytes out);
+  Result<bool> FillPacked(uint64_t sequence, const Extent& extent,
+                          const Image& owner, MutableBytes out);
+  bool OpenWindow(const Extent& extent, uint64_t sequence);
+  void AttachJob(UnpackJob& job, uint64_t sequence);
   Status WriteItem(Item& item, uint64_t sequence);
   Status WriteData(const Item& item, uint64_t sequence);
   Status StoreData(MutableBytes bytes, uint64_t position, uint64_t sequence);
@@ -142,6 +160,7 @@ class Pipeline {
 
   convert::Chunk waiting_chunk_;  // planned, but its buffer was not free
   bool has_waiting_chunk_ = false;
+  Window window_;
   WriteRun run_;
   uint64_t unannounced_bytes_ = 0;
   uint64_t reported_progress_ = 0;

@@ -25,7 +25,7 @@ bool Pipeline::FillChunks() {
       }
     }
     item.filled = true;
-    item.packed_mark = packed_.Mark();
+    item.packed_mark = window_.mark;
     fill_offset_ = 0;
     ++filled_;
     moved = true;
@@ -64,38 +64,89 @@ Status Pipeline::Fill(Item& item, uint64_t sequence) {
 Result<bool> Pipeline::FillExtent(Item& item, uint64_t sequence,
                                   const Extent& extent, Image& owner,
                                   MutableBytes out) {
+  if ((extent.flags & kExtentCompressed) != 0) {
+    return FillPacked(sequence, extent, owner, out);
+  }
+  if ((extent.flags & kExtentOffset) == 0) {
+    return Error{.fault = Fault::kUnsupported};
+  }
   if (!HasTransfer() || requests_->room() == 0) {
     return false;
   }
-  if ((extent.flags & kExtentCompressed) == 0) {
-    if ((extent.flags & kExtentOffset) == 0) {
-      return Error{.fault = Fault::kUnsupported};
-    }
-    Start(abi::Call::kRead, *extent.file, extent.host_offset, out, sequence,
-          sequence);
-    ++item.reads;
-    return true;
-  }
+  Start(abi::Call::kRead, *extent.file, extent.host_offset, out, sequence,
+        sequence);
+  ++item.reads;
+  return true;
+}
+
+Result<bool> Pipeline::FillPacked(uint64_t sequence, const Extent& extent,
+                                  const Image& owner, MutableBytes out) {
   UnpackJob* job = TRY(unpacking_->Take());
   if (job == nullptr) {
     return false;
   }
-  const MutableBytes packed = packed_.Take(extent.stored_bytes);
-  if (packed.empty()) {
+  const bool inside = window_.file == extent.file &&
+                      extent.host_offset >= window_.offset &&
+                      extent.host_offset + extent.stored_bytes <=
+                          window_.offset + window_.bytes.size();
+  if (!inside && !OpenWindow(extent, sequence)) {
     unpacking_->Return(*job);
     return false;
   }
+  // The last sector of one packed cluster is often the first of the next.
+  window_.next_offset = extent.host_offset + extent.stored_bytes;
   job->image = &owner;
-  job->packed = packed.view();
+  job->packed = TRY(window_.bytes.Slice(extent.host_offset - window_.offset,
+                                        extent.stored_bytes))
+                    .view();
   job->out = out;
   job->skip = extent.cluster_offset;
   job->item = sequence;
-  Start(abi::Call::kRead, *extent.file, extent.host_offset, packed, sequence,
-        sequence)
-      .job = job;
-  ++item.reads;
-  ++item.unpacks;
+  AttachJob(*job, sequence);
   return true;
+}
+
+// Begins to read the stored bytes from `extent` on. False: no room now.
+bool Pipeline::OpenWindow(const Extent& extent, uint64_t sequence) {
+  constexpr uint64_t kSector = 512;
+  const bool adjoins = window_.file == extent.file &&
+                       extent.host_offset <= window_.next_offset &&
+                       extent.host_offset + kSector >= window_.next_offset;
+  const uint64_t length =
+      adjoins ? Max(extent.stored_bytes, kWindowBytes) : extent.stored_bytes;
+  if (!HasTransfer() || requests_->room() == 0) {
+    return false;
+  }
+  const uint64_t mark = packed_.Mark();
+  const MutableBytes bytes = packed_.Take(length);
+  if (bytes.empty()) {
+    return false;
+  }
+  window_ = {.file = extent.file,
+             .offset = extent.host_offset,
+             .bytes = bytes,
+             .mark = mark};
+  window_.transfer = &Start(abi::Call::kRead, *extent.file, extent.host_offset,
+                            bytes, sequence, sequence);
+  ++ItemAt(sequence).reads;
+  return true;
+}
+
+// Lets `job` begin when the window's bytes are there.
+void Pipeline::AttachJob(UnpackJob& job, uint64_t sequence) {
+  ++ItemAt(sequence).unpacks;
+  Transfer* transfer = window_.transfer;
+  if (transfer == nullptr) {
+    unpacking_->Push(job);
+    return;
+  }
+  job.next = nullptr;
+  (transfer->jobs == nullptr ? transfer->jobs : transfer->last_job->next) =
+      &job;
+  transfer->last_job = &job;
+  for (; transfer->last_item < sequence; ++transfer->last_item) {
+    ++ItemAt(transfer->last_item + 1).reads;
+  }
 }
 
 }  // namespace instar::guest

@@ -84,11 +84,10 @@ Status Pipeline::StoreData(MutableBytes bytes, uint64_t position,
 
 void Pipeline::AddToRun(const WriteExtent& where, MutableBytes bytes,
                         uint64_t sequence) {
-  const bool adjoins =
-      run_.file == where.file &&
-      run_.offset + run_.bytes.size() == where.host_offset &&
-      run_.bytes.data() + run_.bytes.size() == bytes.data() &&
-      run_.bytes.size() + bytes.size() <= kMaxWriteBytes;
+  const bool adjoins = run_.file == where.file &&
+                       run_.offset + run_.bytes.size() == where.host_offset &&
+                       run_.bytes.data() + run_.bytes.size() == bytes.data() &&
+                       run_.bytes.size() + bytes.size() <= kMaxWriteBytes;
   if (adjoins) {
     run_.bytes =
         MutableBytes(run_.bytes.data(), run_.bytes.size() + bytes.size());

@@ -14,8 +14,9 @@ uint64_t CountUsed(ByteView entries, uint64_t order, uint64_t count) {
     const uint64_t mask = (uint64_t{1} << bits) - 1;
     for (uint64_t i = 0; i < count; ++i) {
       const uint64_t at = i * bits;
-      const uint64_t byte = entries.At<U8>(at / 8).value();
-      used += (byte >> at % 8 & mask) != 0 ? 1 : 0;
+      const uint8_t byte = entries.At<U8>(at / 8).value();
+      const uint64_t refcount = (uint64_t{byte} >> at % 8) & mask;
+      used += refcount != 0 ? 1 : 0;
     }
     return used;
   }

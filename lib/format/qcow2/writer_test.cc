@@ -26,9 +26,15 @@ const Writer& Qcow2() {
   return *FindWriter(ByteView::Of("qcow2"));
 }
 
+CreateOptions OfSize(uint64_t size) {
+  CreateOptions options;
+  options.size = size;
+  return options;
+}
+
 // Small clusters reach the limits of tables soon.
 CreateOptions Small(uint64_t size) {
-  CreateOptions options = {.size = size};
+  CreateOptions options = OfSize(size);
   options.qcow2.cluster_size = 512;
   options.qcow2.refcount_bits = 64;
   return options;
@@ -97,7 +103,7 @@ void ExpectCounted(const MemoryFile& file) {
 TEST(Qcow2Writer, PutsTheTablesOfAnEmptyImageBehindTheHeader) {
   using L = HeaderLayout;
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 1 << 30}).ok());
+  ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   EXPECT_EQ(file.size(), 3 * 65536 + 2 * 8);
   EXPECT_EQ(At<Be32>(file, L::kMagic.offset), kMagic);
   EXPECT_EQ(At<Be64>(file, L::kVirtualSize.offset), 1 << 30);
@@ -111,13 +117,13 @@ TEST(Qcow2Writer, PutsTheTablesOfAnEmptyImageBehindTheHeader) {
 
 TEST(Qcow2Writer, RoundsTheSizeUpToWholeSectors) {
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 513}).ok());
+  ASSERT_TRUE(Create(file, OfSize(513)).ok());
   EXPECT_EQ(At<Be64>(file, HeaderLayout::kVirtualSize.offset), 1024);
 }
 
 TEST(Qcow2Writer, TakesTheFirstFreeClusterForTheTableThenForTheData) {
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 1 << 30}).ok());
+  ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   Memory memory;
   const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
@@ -133,7 +139,7 @@ TEST(Qcow2Writer, TakesTheFirstFreeClusterForTheTableThenForTheData) {
 
 TEST(Qcow2Writer, AllocatesAFreshImageWithoutTouchingTheFile) {
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 1 << 30}).ok());
+  ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   Memory memory;
   const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
@@ -159,7 +165,7 @@ TEST(Qcow2Writer, GrowsTheRefcountTable) {
 
 TEST(Qcow2Writer, MarksZeroesInsteadOfWritingThem) {
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 1 << 30}).ok());
+  ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   Memory memory;
   const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
@@ -173,7 +179,7 @@ TEST(Qcow2Writer, MarksZeroesInsteadOfWritingThem) {
 
 TEST(Qcow2Writer, LeavesNoReferenceToAFreeClusterWhereverAWriteFails) {
   MemoryFile empty;
-  ASSERT_TRUE(Create(empty, Small(1 << 20)).ok());
+  ASSERT_TRUE(Create(empty, Small(4 << 20)).ok());
   bool finished = false;
   for (uint64_t n = 0; !finished; ++n) {
     ASSERT_LT(n, 100000);
@@ -183,35 +189,35 @@ TEST(Qcow2Writer, LeavesNoReferenceToAFreeClusterWhereverAWriteFails) {
     Arena arena(MutableBytes(memory.bytes.data(), 200 << 10));
     const auto target = Qcow2().open(arena, file, nullptr, nullptr);
     ASSERT_TRUE(target.ok());
-    file.FailAt(n * 37);
-    bool ok = Write(*target.value(), 0, 600 << 10, 1).ok();
+    file.FailAt(n * 101);
+    bool ok = Write(*target.value(), 0, 2400 << 10, 1).ok();
     ok = ok && target.value()->WriteZeroes(100 << 10, 200 << 10, true).ok();
-    ok = ok && Write(*target.value(), 700 << 10, 300 << 10, 2).ok();
+    ok = ok && Write(*target.value(), 3000 << 10, 300 << 10, 2).ok();
     finished = ok && target.value()->Finish().ok();
     ExpectCounted(file);
   }
 }
 
 TEST(Qcow2Writer, RefusesOptionsThatDoNotGoTogether) {
-  CreateOptions options = {.size = 1 << 20};
+  CreateOptions options = OfSize(1 << 20);
   EXPECT_TRUE(Qcow2().validate(options).ok());
   options.qcow2.extended_l2 = true;
   options.qcow2.cluster_size = 8192;
   EXPECT_EQ(Qcow2().validate(options).error().fault,
             Fault::kQcow2CreateExtendedL2Cluster);
-  options = {.size = uint64_t{129} << 30};
+  options = OfSize(uint64_t{129} << 30);
   options.qcow2.cluster_size = 512;
   EXPECT_EQ(Qcow2().validate(options).error().fault, Fault::kSizeTooLarge);
   const std::vector<uint8_t> name(1024, 'n');
-  options = {.size = 1 << 20,
-             .backing_file = ByteView(name.data(), name.size())};
+  options = OfSize(1 << 20);
+  options.backing_file = ByteView(name.data(), name.size());
   EXPECT_EQ(Qcow2().validate(options).error().fault,
             Fault::kQcow2CreateBackingNameTooLong);
 }
 
 TEST(Qcow2Writer, RefusesAnImageThatIsMarkedCorrupt) {
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 1 << 20}).ok());
+  ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
   file.bytes()[HeaderLayout::kIncompatibleFeatures.offset + 7] =
       kIncompatibleCorrupt;
   Memory memory;
@@ -222,7 +228,7 @@ TEST(Qcow2Writer, RefusesAnImageThatIsMarkedCorrupt) {
 
 TEST(Qcow2Writer, RefusesL2TablesThatAreNotAligned) {
   MemoryFile file;
-  ASSERT_TRUE(Create(file, {.size = 1 << 20}).ok());
+  ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
   file.bytes()[3 * 65536] = 0x80;
   file.bytes()[3 * 65536 + 6] = 0x02;
   Memory memory;
