@@ -30,7 +30,7 @@ common   := -std=c++20 -g $(include) -MD -MP
 freestanding := -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics \
                 -fno-use-cxa-atexit -fno-pic -no-pie -fno-stack-protector \
                 -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
-guest_cxxflags := $(common) -O2 $(freestanding) $(warnings) \
+guest_cxxflags := $(common) -O2 -D_GLIBCXX_ASSERTIONS $(freestanding) $(warnings) \
                   -Wframe-larger-than=16384
 host_cxxflags  := $(common) -O2 -fno-pic -no-pie -ffunction-sections \
                   -fdata-sections -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE $(warnings)

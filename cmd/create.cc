@@ -176,7 +176,7 @@ std::optional<int> Create::ParseOperands(const Arguments& operands) {
 }
 
 std::optional<std::string> Create::Combine(compat::CreateOptions& options) {
-  const auto error = options.Parse(option_list_);
+  auto error = options.Parse(option_list_);
   PrintWarnings(environment_, options);
   if (error)
     return error;

@@ -6,7 +6,16 @@
 
 namespace instar {
 
+namespace {
+bool panicking = false;
+}  // namespace
+
 void Panic(const char* what) {
+  if (panicking) {
+    // Reporting is what is broken: the host sees a fault.
+    __builtin_trap();
+  }
+  panicking = true;
   guest::ReportPanic(what);
   guest::Done(false);
 }

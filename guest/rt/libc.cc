@@ -104,3 +104,11 @@ void free(void*) {}
   instar::Panic("pure virtual call");
 }
 }
+
+// A subscript outside a std::span or std::array (-D_GLIBCXX_ASSERTIONS).
+namespace std {
+[[noreturn]] void __glibcxx_assert_fail(const char*, int, const char*,
+                                        const char* condition) noexcept {
+  instar::Panic(condition);
+}
+}  // namespace std

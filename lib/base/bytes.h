@@ -86,6 +86,11 @@ class ByteView {
     return {reinterpret_cast<const uint8_t*>(text), N - 1};
   }
 
+  // The bytes of a constant of our own, without its zero.
+  static ByteView OfString(const char* text) {
+    return {reinterpret_cast<const uint8_t*>(text), __builtin_strlen(text)};
+  }
+
   constexpr uint64_t size() const { return size_; }
   constexpr bool empty() const { return size_ == 0; }
   // For handing the bytes on (to a codec, to a file call), not for reading.

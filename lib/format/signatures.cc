@@ -157,11 +157,6 @@ constinit const Row kRows[] = {
     {"dmg", &ProbeDmg, false},
 };
 
-ByteView NameOf(const Row& row) {
-  return {reinterpret_cast<const uint8_t*>(row.name),
-          __builtin_strlen(row.name)};
-}
-
 }  // namespace
 
 ByteView FindSignature(ByteView head, ByteView filename, int& score) {
@@ -174,12 +169,12 @@ ByteView FindSignature(ByteView head, ByteView filename, int& score) {
       surest = &row;
     }
   }
-  return surest == nullptr ? ByteView() : NameOf(*surest);
+  return surest == nullptr ? ByteView() : ByteView::OfString(surest->name);
 }
 
 bool ContradictsName(ByteView head, ByteView filename, ByteView name) {
   for (const Row& row : kRows) {
-    if (NameOf(row).Equals(name)) {
+    if (ByteView::OfString(row.name).Equals(name)) {
       return row.decisive && row.probe(head, filename) == 0;
     }
   }

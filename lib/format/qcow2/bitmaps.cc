@@ -47,13 +47,17 @@ Status Visit(const Raw& raw, ByteView name, FactsVisitor& visitor) {
   });
 }
 
-Error Named(Fault fault, ByteView name, Arena& arena) {
+// The errno that qemu-img adds to what it says of a bitmap's table and data.
+constexpr int32_t kInvalidArgument = 22;
+
+Error Named(Fault fault, ByteView name, Arena& arena, int32_t error = 0) {
   const MutableBytes text = TRY(arena.Allocate(name.size(), 1));
   TRY(text.PutBytes(0, name));
   const ByteView shown = UpToZero(text.view());
   return {.fault = fault,
           .text = shown.data(),
-          .text_bytes = static_cast<uint32_t>(shown.size())};
+          .text_bytes = static_cast<uint32_t>(shown.size()),
+          .error = error};
 }
 
 // The clusters that a bitmap's bits take.
@@ -79,11 +83,11 @@ Status CheckTable(BlockCache& cache, const Header& header, const Raw& raw,
     const bool has_flag = (entry & kBitmapTableAllOnes) != 0;
     if ((entry & kBitmapTableReservedMask) != 0 || (offset != 0 && has_flag) ||
         offset % header.cluster_size() != 0) {
-      return Named(Fault::kQcow2BitmapTable, name, arena);
+      return Named(Fault::kQcow2BitmapTable, name, arena, kInvalidArgument);
     }
   }
   if (entries != NeededClusters(header, raw)) {
-    return Named(Fault::kQcow2BitmapData, name, arena);
+    return Named(Fault::kQcow2BitmapData, name, arena, kInvalidArgument);
   }
   return {};
 }
@@ -103,7 +107,7 @@ Result<uint64_t> WalkEntry(BlockCache& cache, const Header& header, uint64_t at,
   const uint64_t extra_bytes = raw.Get<L::kExtraBytes>();
   const uint64_t length =
       TRY(CheckedAlignUp(L::kSize + extra_bytes + name_bytes, 8));
-  if (length > room) {
+  if (length > room || name_bytes == 0) {
     return Error{.fault = Fault::kQcow2BitmapDirectoryBroken};
   }
   if (extra_bytes != 0) {

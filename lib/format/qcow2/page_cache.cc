@@ -17,11 +17,10 @@ Status PageCache::Init(Arena& arena, File& file, uint64_t page_bytes,
   file_ = &file;
   page_bytes_ = page_bytes;
   page_bits_ = static_cast<uint64_t>(std::countr_zero(page_bytes));
-  num_pages_ = num_pages;
   const uint64_t num_buckets = std::bit_ceil(num_pages * 2);
   bucket_shift_ = 64 - static_cast<uint64_t>(std::countr_zero(num_buckets));
-  pages_ = TRY(arena.NewArray<Page>(num_pages));
-  buckets_ = TRY(arena.NewArray<Page*>(num_buckets));
+  pages_ = std::span(TRY(arena.NewArray<Page>(num_pages)), num_pages);
+  buckets_ = std::span(TRY(arena.NewArray<Page*>(num_buckets)), num_buckets);
   const uint64_t total = TRY(CheckedMul(num_pages, page_bytes));
   const MutableBytes memory = TRY(arena.Allocate(total, 64));
   for (uint64_t i = 0; i < num_pages; ++i) {
@@ -50,9 +49,9 @@ Page* PageCache::Find(uint64_t offset) {
 
 Page* PageCache::Victim() {
   // The second round finds every `recent` mark cleared by the first.
-  for (uint64_t i = 0; i < 2 * num_pages_; ++i) {
+  for (uint64_t i = 0; i < 2 * pages_.size(); ++i) {
     Page* page = &pages_[hand_];
-    hand_ = hand_ + 1 == num_pages_ ? 0 : hand_ + 1;
+    hand_ = hand_ + 1 == pages_.size() ? 0 : hand_ + 1;
     if (!page->recent) {
       return page;
     }
@@ -111,7 +110,7 @@ void PageCache::Drop(uint64_t offset) {
 }
 
 Status PageCache::Flush() {
-  for (uint64_t i = 0; i < num_pages_ && num_dirty_ != 0; ++i) {
+  for (uint64_t i = 0; i < pages_.size() && num_dirty_ != 0; ++i) {
     Page* page = &pages_[i];
     if (page->dirty) {
       TRY(file_->WriteAt(page->offset, page->bytes.view()));

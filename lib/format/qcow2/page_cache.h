@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "lib/base/arena.h"
 #include "lib/base/bytes.h"
@@ -58,12 +59,11 @@ class PageCache {
   void Link(Page* page, uint64_t offset);
 
   File* file_ = nullptr;
-  Page* pages_ = nullptr;
-  Page** buckets_ = nullptr;
+  std::span<Page> pages_;
+  std::span<Page*> buckets_;
   Page* last_ = nullptr;  // the page found last
   uint64_t page_bytes_ = 0;
   uint64_t page_bits_ = 0;
-  uint64_t num_pages_ = 0;
   uint64_t bucket_shift_ = 0;
   uint64_t hand_ = 0;
   uint64_t num_dirty_ = 0;
