@@ -32,7 +32,7 @@ constexpr Row kRows[] = {
     {proto::FAULT_QCOW2_HEADER_LENGTH, "qcow2 header exceeds cluster size"},
     {proto::FAULT_QCOW2_REFCOUNT_ORDER,
      "Reference count entry width too large; may not exceed 64 bits"},
-    {proto::FAULT_QCOW2_CRYPT_METHOD, "Unsupported encryption method {v}"},
+    {proto::FAULT_QCOW2_CRYPT_METHOD, "Unsupported encryption method {i}"},
     {proto::FAULT_QCOW2_IMAGE_TOO_BIG, "Image is too big"},
     {proto::FAULT_QCOW2_L1_TOO_LARGE, "Active L1 table too large"},
     {proto::FAULT_QCOW2_L1_OFFSET, "Active L1 table offset invalid"},
@@ -102,6 +102,10 @@ constexpr Row kRows[] = {
     {proto::FAULT_QCOW2_BITMAP_EXTRA, "Bitmap extra data is not supported"},
     {proto::FAULT_QCOW2_BITMAP_CONSTRAINTS,
      "Bitmap '{t}' doesn't satisfy the constraints"},
+    {proto::FAULT_QCOW2_SIZE,
+     "Could not refresh total sector count: File too large"},
+    {proto::FAULT_QCOW2_BITMAP_DATA,
+     "Could not read bitmap '{t}' from image: Invalid argument"},
     {proto::FAULT_QCOW2_BITMAP_TABLE,
      "Could not read bitmap_table table from image for bitmap '{t}'"},
 
@@ -147,6 +151,9 @@ std::string Fill(std::string_view words, const proto::Failure& failure) {
     switch (words[1]) {
       case 'v':
         out += std::to_string(failure.value());
+        break;
+      case 'i':
+        out += std::to_string(static_cast<int32_t>(failure.value()));
         break;
       case 'w':
         out += std::to_string(failure.value2());

@@ -127,6 +127,8 @@ enum class Call : uint16_t {
   kStart = 15,     // vCPU `offset` begins to run
   kClaim = 16,     // take the image locks for slot as flags (Claim*) say
   kSlotInfo = 17,  // the slot's SlotInfo, as it is now, into buffer
+  kReserve = 18,   // the file has space for [offset, +length); it grows, and
+                   // no byte that it has changes
 };
 
 enum ZeroFlag : uint32_t { kZeroMayUnmap = 1 };

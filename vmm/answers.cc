@@ -43,6 +43,7 @@ std::optional<int64_t> Session::Answer(uint32_t index,
     case abi::Call::kWrite:
     case abi::Call::kZero:
     case abi::Call::kDiscard:
+    case abi::Call::kReserve:
     case abi::Call::kCopy:
     case abi::Call::kCompare:
     case abi::Call::kTruncate:

@@ -72,6 +72,20 @@ int64_t Zero(const Files::Entry& file, uint64_t offset, uint64_t length,
   return Unsupported(result) ? WriteZeroes(file, offset, length) : result;
 }
 
+// Space without bytes: what cannot give it only grows the file.
+int64_t Reserve(const Files::Entry& file, uint64_t offset, uint64_t length) {
+  if (length == 0 || !file.regular) {
+    return 0;
+  }
+  const int error = Fallocate(file.fd, 0, offset, length);
+  if (!Unsupported(error)) {
+    return error;
+  }
+  const uint64_t end = offset + length;
+  const bool grows = end > FileLength(file.fd);
+  return grows && ftruncate(file.fd, Signed(end)) != 0 ? -errno : 0;
+}
+
 int64_t Discard(const Files::Entry& file, uint64_t offset, uint64_t length) {
   const uint64_t size = FileLength(file.fd);
   if (length == 0 || offset >= size) {
@@ -256,6 +270,15 @@ int64_t Flush(const Files::Entry& file) {
 
 }  // namespace
 
+bool HoldsFile(const abi::Request& request, Files& files) {
+  const bool writes = request.call == abi::Call::kWrite ||
+                      request.call == abi::Call::kZero ||
+                      request.call == abi::Call::kDiscard ||
+                      request.call == abi::Call::kReserve;
+  // Direct writes of one file run side by side.
+  return writes && files.entry(request.slot)->alignment == 1;
+}
+
 int64_t ExecuteFileCall(const abi::Request& request, Files& files,
                         const GuestMemory& memory) {
   const Files::Entry& file = *files.entry(request.slot);
@@ -269,6 +292,8 @@ int64_t ExecuteFileCall(const abi::Request& request, Files& files,
     case abi::Call::kZero:
       return Zero(file, request.offset, request.length,
                   (request.flags & abi::kZeroMayUnmap) != 0);
+    case abi::Call::kReserve:
+      return Reserve(file, request.offset, request.length);
     case abi::Call::kDiscard:
       return Discard(file, request.offset, request.length);
     case abi::Call::kCopy:

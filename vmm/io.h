@@ -14,4 +14,7 @@ namespace instar::vmm {
 int64_t ExecuteFileCall(const abi::Request& request, Files& files,
                         const GuestMemory& memory);
 
+// Whether it keeps other writers of its file waiting inside the kernel.
+bool HoldsFile(const abi::Request& request, Files& files);
+
 }  // namespace instar::vmm

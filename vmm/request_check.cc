@@ -52,6 +52,7 @@ constexpr Rule kRules[] = {
      abi::kClaimRead | abi::kClaimWrite | abi::kClaimResize |
          abi::kClaimUnshareWrite | abi::kClaimUnshareResize},
     {Call::kSlotInfo, "slot info", true},
+    {Call::kReserve, "reserve", true, true, true},
 };
 
 const Rule* RuleOf(abi::Call call) {
@@ -168,7 +169,8 @@ std::string CheckRequest(const abi::Request& request, uint32_t num_vcpus,
 }
 
 bool IsFileCall(abi::Call call) {
-  return call >= Call::kRead && call <= Call::kExtents;
+  return (call >= Call::kRead && call <= Call::kExtents) ||
+         call == Call::kReserve;
 }
 
 }  // namespace instar::vmm

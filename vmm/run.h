@@ -16,7 +16,8 @@ struct Limits {
   JailKind jail = JailKind::kAuto;
   uint64_t memory_bytes = 16 << 20;  // of the guest, arena included
   uint32_t num_vcpus = 1;            // that the guest may start
-  uint32_t io_workers = 1;           // threads that move file bytes, at most
+  // Threads that move file bytes, vCPU 0's own included.
+  uint32_t io_workers = 1;
   uint32_t stall_seconds = 60;  // a guest that asks nothing for so long ends
   // Of all findings together; more breaks a rule. 0: no bound, for operations
   // that stream their findings.

@@ -1,5 +1,6 @@
 #include "vmm/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -39,7 +40,7 @@ Session::Session(Jail& jail, const GuestMemory& memory, uint64_t entry,
       files_(files),
       limits_(limits),
       events_(events),
-      pool_(limits.io_workers, [this](const IoTask& task) {
+      pool_(std::max(limits.io_workers, 1U) - 1, [this](const IoTask& task) {
         Complete(task.vcpu, task.request.tag,
                  ExecuteFileCall(task.request, files_, memory_));
       }) {
@@ -162,7 +163,7 @@ void Session::Dispatch(uint32_t index) {
       return Break(breach);
     }
     if (IsFileCall(request.call)) {
-      self.tasks.push_back({index, request});
+      self.tasks.push_back({index, request, HoldsFile(request, files_)});
       continue;
     }
     if (request.call == abi::Call::kDone) {
@@ -185,8 +186,10 @@ void Session::Dispatch(uint32_t index) {
   }
 }
 
-// Few and short ones are done at once: an exit or a thread would cost more.
-// Otherwise the pool has them, and this thread returns to the guest or helps.
+// Short ones, and one that nothing else waits beside, are done at once: an
+// exit or a thread would cost more. The pool gets the others, and this thread
+// takes its share of them while it has nothing else to do: a thread that works
+// need not be woken.
 void Session::RunFileCalls(uint32_t index, bool sleeps) {
   constexpr uint64_t kShortBytes = 256 << 10;
   std::vector<IoTask>& tasks = vcpus_[index].tasks;
@@ -195,17 +198,19 @@ void Session::RunFileCalls(uint32_t index, bool sleeps) {
   }
   uint64_t bytes = 0;
   for (const IoTask& task : tasks) {
-    bytes +=
-        task.request.length < kShortBytes ? task.request.length : kShortBytes;
+    bytes += std::min(task.request.length, kShortBytes);
+  }
+  bool alone = false;
+  {
+    const std::lock_guard lock(mutex_);
+    alone = in_flight_ == 1;
   }
   const bool this_thread_waits = sleeps || jail_.guest_runs_beside();
-  const bool at_once =
-      pool_.max_threads() == 0 ||
-      (this_thread_waits && (tasks.size() == 1 || bytes < kShortBytes));
+  const bool at_once = pool_.max_threads() == 0 ||
+                       (this_thread_waits && (alone || bytes < kShortBytes));
   if (!at_once) {
-    pool_.Submit(tasks, tasks.size() - (this_thread_waits ? 1 : 0));
+    pool_.Submit(tasks);
     tasks.clear();
-    // In the process jail nobody else needs this thread.
     while (jail_.guest_runs_beside() && !ended() && pool_.RunOne()) {
     }
     return;
@@ -218,24 +223,35 @@ void Session::RunFileCalls(uint32_t index, bool sleeps) {
 }
 
 void Session::Complete(uint32_t index, uint64_t tag, int64_t result) {
+  Touch();
   {
+    // In one step: a vCPU that goes to sleep in between must not look as if
+    // nothing were on its way to it.
     const std::lock_guard lock(mutex_);
     vcpus_[index].ring.Post(tag, result);
     --in_flight_;
+    BumpEvent(index);
   }
-  Touch();
-  Wake(index);
+  WakeGuest(index);
 }
 
 void Session::Wake(uint32_t index) {
-  VcpuState& target = vcpus_[index];
   {
     const std::lock_guard lock(mutex_);
-    target.ring.BumpEvent();
-    target.wake.notify_one();
+    BumpEvent(index);
   }
-  if (jail_.guest_runs_beside() && target.ring.GuestWaits()) {
-    FutexWake(target.ring.event_word());
+  WakeGuest(index);
+}
+
+void Session::BumpEvent(uint32_t index) {
+  vcpus_[index].ring.BumpEvent();
+  vcpus_[index].wake.notify_one();
+}
+
+void Session::WakeGuest(uint32_t index) {
+  const HostRing& ring = vcpus_[index].ring;
+  if (jail_.guest_runs_beside() && ring.GuestWaits()) {
+    FutexWake(ring.event_word());
   }
 }
 

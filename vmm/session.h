@@ -73,6 +73,8 @@ class Session {
   void RunFileCalls(uint32_t index, bool sleeps);
   void Complete(uint32_t index, uint64_t tag, int64_t result);
   void Wake(uint32_t index);
+  void BumpEvent(uint32_t index);  // REQUIRES: mutex_
+  void WakeGuest(uint32_t index);  // process jail: after BumpEvent
   // KVM: the guest is stopped until its event changes.
   void AwaitEvent(uint32_t index);
   void NoteSleep(uint32_t index, uint32_t observed);

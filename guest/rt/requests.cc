@@ -113,15 +113,19 @@ void Requests::Ring(abi::Doorbell value) {
   }
 }
 
-int64_t Requests::Call(abi::Request request) {
-  Ticket ticket;
-  Submit(request, ticket);
+void Requests::Await(const Ticket& ticket) {
   while (!ticket.done) {
     const uint32_t seen = event();
     if (!Poll()) {
       Sleep(seen);
     }
   }
+}
+
+int64_t Requests::Call(abi::Request request) {
+  Ticket ticket;
+  Submit(request, ticket);
+  Await(ticket);
   return ticket.result;
 }
 

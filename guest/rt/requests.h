@@ -12,7 +12,7 @@ namespace instar::guest {
 // One request on its way. It lives with whoever waits for it, until it is done.
 struct Ticket {
   int64_t result = 0;  // as abi::Call says; valid once done
-  bool done = false;
+  bool done = true;    // false while the request is on its way
   // Called when the completion is consumed, if set.
   void (*on_done)(Ticket& ticket) = nullptr;
   void* owner = nullptr;
@@ -44,6 +44,9 @@ class Requests {
   uint32_t event() const;
   // Tells the host about new requests and stops until event() changes.
   void Sleep(uint32_t observed_event);
+
+  // Returns when `ticket` is done. Others may be consumed too.
+  void Await(const Ticket& ticket);
 
   // Submits, and waits until that one is done. Others may be consumed too.
   int64_t Call(abi::Request request);

@@ -84,6 +84,9 @@ Status SlotFile::WriteAt(uint64_t offset, ByteView bytes) {
 
 Status SlotFile::WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) {
   const uint64_t end = TRY(CheckedAdd(offset, length));
+  if (length == 0) {
+    return {};
+  }
   const int64_t result = Mine().Call(
       {.call = abi::Call::kZero,
        .slot = static_cast<uint16_t>(slot_),
@@ -94,6 +97,32 @@ Status SlotFile::WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) {
     GrownTo(end);
   }
   return StatusOf(result, offset);
+}
+
+Status SlotFile::Reserve(uint64_t offset, uint64_t length) {
+  const uint64_t end = TRY(CheckedAdd(offset, length));
+  if (length == 0) {
+    return {};
+  }
+  Ticket& ticket = later_[next_later_];
+  next_later_ = (next_later_ + 1) % kMaxLater;
+  Mine().Await(ticket);
+  ticket.on_done = &OnLaterDone;
+  ticket.owner = this;
+  Mine().Submit({.call = abi::Call::kReserve,
+                 .slot = static_cast<uint16_t>(slot_),
+                 .offset = offset,
+                 .length = length},
+                ticket);
+  GrownTo(end);
+  return {};
+}
+
+void SlotFile::OnLaterDone(Ticket& ticket) {
+  auto* file = static_cast<SlotFile*>(ticket.owner);
+  if (ticket.result < 0 && file->later_error_ == 0) {
+    file->later_error_ = ticket.result;
+  }
 }
 
 Status SlotFile::Truncate(uint64_t size, FilePreallocation preallocation) {
@@ -109,6 +138,12 @@ Status SlotFile::Truncate(uint64_t size, FilePreallocation preallocation) {
 }
 
 Status SlotFile::Flush() {
+  for (const Ticket& ticket : later_) {
+    Mine().Await(ticket);
+  }
+  if (later_error_ < 0) {
+    return FileError(later_error_, 0);
+  }
   return StatusOf(Mine().Call({.call = abi::Call::kFlush,
                                .slot = static_cast<uint16_t>(slot_)}),
                   0);

@@ -31,6 +31,7 @@ class SlotFile final : public File {
   Status ReadAt(uint64_t offset, MutableBytes out) override;
   Status WriteAt(uint64_t offset, ByteView bytes) override;
   Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
+  Status Reserve(uint64_t offset, uint64_t length) override;
   Status Truncate(uint64_t size, FilePreallocation preallocation) override;
   Status Flush() override;
   Result<FileExtent> Extent(uint64_t offset, uint64_t length) override;
@@ -41,9 +42,17 @@ class SlotFile final : public File {
   void GrownTo(uint64_t end) { size_ = end > size_ ? end : size_; }
 
  private:
+  // Requests on their way that nobody waits for before Flush.
+  static constexpr uint32_t kMaxLater = 64;
+
+  static void OnLaterDone(Ticket& ticket);
+
   uint32_t slot_;
   abi::SlotInfo info_;
   uint64_t size_;
+  Ticket later_[kMaxLater];
+  uint32_t next_later_ = 0;
+  int64_t later_error_ = 0;  // the first one's, negative errno
 };
 
 // Takes the image locks of `file`; `flags` are abi::ClaimFlag.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "lib/base/bytes.h"
+#include "lib/base/checked.h"
 #include "lib/base/result.h"
 
 namespace instar {
@@ -39,6 +40,16 @@ class File {
   // With `may_unmap` the file may give up the space. Errors: kErrno.
   virtual Status WriteZeroes(uint64_t offset, uint64_t length,
                              bool may_unmap) = 0;
+  // Takes space for [offset, +length) and grows the file to hold it; no byte
+  // that it has changes. Perhaps not yet done on return: Flush waits for it
+  // and reports its error.
+  virtual Status Reserve(uint64_t offset, uint64_t length) {
+    const uint64_t end = TRY(CheckedAdd(offset, length));
+    if (end <= size()) {
+      return {};
+    }
+    return Truncate(end, FilePreallocation::kSparse);
+  }
   // Sets the length. Added bytes read as zeroes. Errors: kErrno.
   virtual Status Truncate(uint64_t size, FilePreallocation preallocation) = 0;
   // Makes what was written durable. Errors: kErrno.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -76,7 +77,7 @@ std::string Plan(const std::vector<Image*>& sources,
 
 class PlannerTest : public testing::Test {
  protected:
-  testing::MemoryFile file_;
+  fakes::MemoryFile file_;
 };
 
 TEST_F(PlannerTest, RunsOfOneKindAreChunks) {

@@ -124,7 +124,7 @@ class Maker:
             for offset, length in self._runs(size, r.choice([4096, 65536]),
                                              r.randint(0, 40)):
                 if r.random() < 0.2:
-                    offset += r.randrange(512)
+                    offset = min(offset + r.randrange(512), size)
                 f.seek(offset)
                 f.write(self._bytes(min(length, size - offset)))
         self.log.append(f"raw {name} {size}")

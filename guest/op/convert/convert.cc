@@ -123,21 +123,30 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
   if (config.create && config.target.backing_file.size == 0) {
     return true;
   }
+  File& file = *output.files.file;
   HostOpener opener(context.arena);
-  ChainFailure failure;
-  const Result<Image*> image =
-      OpenChain(context.arena, *output.files.file, format, {}, opener,
-                {.open_data_file = false}, failure);
+  const Result<Image*> image = OpenImage(context.arena, file, format, {},
+                                         opener, {.open_data_file = false});
   if (!image.ok()) {
-    return FailedOpening(image.error(), *failure.file);
+    return FailedOpening(image.error(), file);
   }
-  const Image& top = *image.value();
-  if (top.facts().qcow2 != nullptr && top.facts().qcow2->has_data_file &&
+  const ImageFacts& facts = image.value()->facts();
+  if (facts.qcow2 != nullptr && facts.qcow2->has_data_file &&
       output.files.data_file == nullptr) {
-    return FailedOpening({.fault = Fault::kUnsupported}, *output.files.file);
+    return FailedOpening({.fault = Fault::kUnsupported}, file);
   }
-  output.backing = top.backing();
-  return ClaimChain(output.backing);
+  if (!facts.has_backing_file) {
+    return true;
+  }
+  const Result<File*> below =
+      opener.Open(file, ReferenceRole::kBacking, facts.backing_file,
+                  facts.backing_format);
+  if (!below.ok()) {
+    return FailedOpening(below.error(), file);
+  }
+  output.backing = OpenClaimed(context, *below.value(), facts.backing_format,
+                               facts.backing_file);
+  return output.backing != nullptr;
 }
 
 bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
@@ -165,7 +174,7 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   }
   output.target = target.value();
   if (output.target->virtual_size() < total_bytes) {
-    return FailedOpening({.fault = Fault::kTargetTooSmall}, file);
+    return FailedCreating({.fault = Fault::kTargetTooSmall}, file.slot());
   }
   return true;
 }

@@ -54,10 +54,6 @@ bool Pipeline::Run() {
     if (released_ == planned_ && planner_->AtEnd() && !has_waiting_chunk_) {
       break;
     }
-    if (unannounced_bytes_ >= kKickBytes) {
-      unannounced_bytes_ = 0;
-      requests_->Kick();
-    }
     if (!moved && !failed_) {
       Wait();
     }
@@ -70,7 +66,6 @@ bool Pipeline::Run() {
 void Pipeline::Wait() {
   FlushRun();
   if (unpacking_->HasRunning() && requests_->unannounced() != 0) {
-    unannounced_bytes_ = 0;
     requests_->Kick();
   }
   Workers& workers = Workers::Get();
@@ -80,7 +75,6 @@ void Pipeline::Wait() {
   workers.AwaitTask();
   const uint32_t seen = requests_->event();
   if (!requests_->Poll() && !CollectUnpacked()) {
-    unannounced_bytes_ = 0;
     requests_->Sleep(seen);
   }
   workers.StopAwaiting();
@@ -185,7 +179,6 @@ Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
   while (!HasTransfer()) {
     const uint32_t seen = requests_->event();
     if (!requests_->Poll()) {
-      unannounced_bytes_ = 0;
       requests_->Sleep(seen);
     }
   }
@@ -206,7 +199,6 @@ Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
                      .length = bytes.size(),
                      .buffer = AddressOf(bytes.data())},
                     transfer.ticket);
-  unannounced_bytes_ += bytes.size();
   return transfer;
 }
 

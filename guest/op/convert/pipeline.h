@@ -47,8 +47,6 @@ class Pipeline {
   static constexpr uint64_t kMaxTransfers = 240;
   static constexpr uint64_t kDataBytes = 16 << 20;
   static constexpr uint64_t kPackedBytes = 8 << 20;
-  // The host is told of new requests at the latest after so many bytes.
-  static constexpr uint64_t kKickBytes = 2 << 20;
   static constexpr uint64_t kMaxWriteBytes = 2 << 20;
   // Read at once where packed clusters adjoin.
   static constexpr uint64_t kWindowBytes = 256 << 10;
@@ -162,7 +160,6 @@ class Pipeline {
   bool has_waiting_chunk_ = false;
   Window window_;
   WriteRun run_;
-  uint64_t unannounced_bytes_ = 0;
   uint64_t reported_progress_ = 0;
   bool failed_ = false;
 };

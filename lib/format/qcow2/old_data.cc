@@ -80,14 +80,17 @@ Result<OldData::Piece> OldData::Find(uint64_t offset, uint64_t length) {
   return Error{.fault = Fault::kQcow2InvalidSubclusters, .value = entry.word};
 }
 
+// A range that reaches past the image's end is never known to be zero, as
+// qemu-img has no status for it: a longer backing file's bytes are copied.
 Result<bool> OldData::IsZero(uint64_t offset, uint64_t length) {
-  if (offset >= geometry_->virtual_size) {
-    return true;
+  const uint64_t size = TRY(CheckedAlignUp(geometry_->virtual_size, 512));
+  const uint64_t end = TRY(CheckedAdd(offset, length));
+  if (length != 0 && end > size) {
+    return false;
   }
-  const uint64_t limit = Min(length, geometry_->virtual_size - offset);
   uint64_t done = 0;
-  while (done < limit) {
-    const Piece piece = TRY(Find(offset + done, limit - done));
+  while (done < length) {
+    const Piece piece = TRY(Find(offset + done, length - done));
     if (!piece.zero) {
       return false;
     }
@@ -105,7 +108,9 @@ Status OldData::Copy(uint64_t offset, uint64_t length, uint64_t host_offset,
       TRY(CopyPacked(piece, host_offset + done));
     } else if (!piece.zero) {
       TRY(CopyPlain(piece, host_offset + done));
-    } else if (!is_zero) {
+    } else if (is_zero) {
+      TRY(data_->Reserve(host_offset + done, piece.length));
+    } else {
       TRY(data_->WriteZeroes(host_offset + done, piece.length, false));
     }
     done += piece.length;

@@ -212,14 +212,16 @@ Status Qcow2Target::CopyRest(const Want& want, const WriteSpan& span,
   const uint64_t guest = geometry_.ClusterStart(want.offset);
   const bool head_is_zero = TRY(old_data_.IsZero(guest + span.from, head));
   const bool tail_is_zero = TRY(old_data_.IsZero(guest + span.data_to, tail));
+  if (head_is_zero && tail_is_zero && is_zero) {
+    // Nothing but the space is missing. qemu-img takes it too, and what is
+    // allocated shows: in the disk size, and in where metadata later seems to
+    // have been preallocated.
+    TRY(data_->Reserve(host + span.from, head));
+    return data_->Reserve(host + span.data_to, tail);
+  }
   if (head_is_zero && tail_is_zero) {
-    if (head != 0 && !is_zero) {
-      TRY(data_->WriteZeroes(host + span.from, head, false));
-    }
-    if (tail != 0 && !is_zero) {
-      TRY(data_->WriteZeroes(host + span.data_to, tail, false));
-    }
-    return {};
+    TRY(data_->WriteZeroes(host + span.from, head, false));
+    return data_->WriteZeroes(host + span.data_to, tail, false);
   }
   TRY(old_data_.Copy(guest + span.from, head, host + span.from, is_zero));
   return old_data_.Copy(guest + span.data_to, tail, host + span.data_to,
