@@ -196,6 +196,8 @@ bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
   if (outcome.verdict == vmm::Verdict::kDone && outcome.success)
     return true;
   const bool is_told = outcome.verdict == vmm::Verdict::kDone && failure_;
+  if (is_told)
+    WriteAll(STDERR_FILENO, compat::CorruptionText(*failure_));
   PrintError(environment_,
              is_told ? compat::FailureText(*failure_, ContextFor(config))
                      : VerdictText(outcome));

@@ -230,7 +230,7 @@ std::string FailureText(const proto::Failure& failure,
   // A fault of our own is told as such, whatever was going on.
   if (failure.fault() == proto::FAULT_INTERNAL)
     return FaultText(failure);
-  const std::string offset = std::to_string(failure.value2());
+  const std::string offset = std::to_string(failure.position());
   const int stage = failure.stage();
   if (stage == proto::STAGE_CREATE)
     return CreateText(failure, context);

@@ -49,6 +49,10 @@ struct FailureContext {
 std::string FailureText(const proto::Failure& failure,
                         const FailureContext& context);
 
+// The line, with its newline, that qemu-img prints before its own error when
+// an entry of a qcow2 table cannot be; it has no prefix. Empty for all else.
+std::string CorruptionText(const proto::Failure& failure);
+
 // Opening a file that the command line names: "Could not open 'F': …".
 std::string OpenProblemText(const FileProblem& problem);
 

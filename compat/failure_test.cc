@@ -226,7 +226,7 @@ TEST(FailureText, NamesTheOffsetOfATransfer) {
   proto::Failure failure =
       Make(proto::FAULT_COMPRESSED_DATA, 0, proto::STAGE_READ);
   failure.set_value(77);
-  failure.set_value2(65536);
+  failure.set_position(65536);
   EXPECT_EQ(FailureText(failure, context),
             "error while reading at byte 65536: Input/output error");
   failure.set_fault(proto::FAULT_QCOW2_CLUSTER_UNALIGNED);
@@ -260,7 +260,7 @@ TEST(FailureText, FillsNumbersAndNamesIn) {
   const FailureContext context = Chain(CommandKind::kInfo);
   proto::Failure failure = Make(proto::FAULT_QCOW2_CRYPTO_OFFSET);
   failure.set_value(5);
-  failure.set_value2(65536);
+  failure.set_position(65536);
   EXPECT_EQ(FailureText(failure, context),
             "Could not open 'top.qcow2': Encryption header offset '5' is not a "
             "multiple of cluster size '65536'");
@@ -289,6 +289,24 @@ TEST(FailureText, HasWordsForEveryFaultAndStage) {
       }
     }
   }
+}
+
+TEST(CorruptionText, NamesTheEntryAndItsTable) {
+  proto::Failure failure;
+  failure.set_fault(proto::FAULT_QCOW2_CLUSTER_UNALIGNED);
+  failure.set_value(0x50001);
+  failure.set_value2(0x40000);
+  failure.set_value3(3);
+  EXPECT_EQ(CorruptionText(failure),
+            "qcow2: Image is corrupt: Cluster allocation offset 0x50001 "
+            "unaligned (L2 offset: 0x40000, L2 index: 0x3); further non-fatal "
+            "corruption events will be suppressed\n");
+}
+
+TEST(CorruptionText, IsEmptyForOtherFaults) {
+  proto::Failure failure;
+  failure.set_fault(proto::FAULT_ERRNO);
+  EXPECT_EQ(CorruptionText(failure), "");
 }
 
 }  // namespace

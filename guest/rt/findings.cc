@@ -135,6 +135,8 @@ void ReportFailure(const Error& error, FailurePlace place) {
   out.slot = place.slot;
   out.value = error.value;
   out.value2 = error.value2;
+  out.value3 = error.value3;
+  out.position = place.position;
   const ByteView text = Text(error);
   SetView(out.text, text);
   out.error = error.error;

@@ -16,6 +16,7 @@ namespace instar::guest {
 struct FailurePlace {
   instar_proto_Stage stage = instar_proto_Stage_STAGE_OPEN;
   uint32_t slot = 0;
+  uint64_t position = 0;  // guest-visible byte offset, where there is one
 };
 
 void ReportImage(const Image& image);

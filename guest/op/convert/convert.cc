@@ -138,9 +138,8 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
   if (!facts.has_backing_file) {
     return true;
   }
-  const Result<File*> below =
-      opener.Open(file, ReferenceRole::kBacking, facts.backing_file,
-                  facts.backing_format);
+  const Result<File*> below = opener.Open(
+      file, ReferenceRole::kBacking, facts.backing_file, facts.backing_format);
   if (!below.ok()) {
     return FailedOpening(below.error(), file);
   }

@@ -95,10 +95,9 @@ bool Pipeline::PlanOne() {
     }
     const Result<convert::Chunk> chunk = planner_->Next();
     if (!chunk.ok()) {
-      Error error = chunk.error();
-      error.value2 = planner_->failed_offset();
-      Fail(error, instar_proto_Stage_STAGE_STATUS,
-           planner_->failed_source()->file().slot());
+      Fail(chunk.error(), {.stage = instar_proto_Stage_STAGE_STATUS,
+                           .slot = planner_->failed_source()->file().slot(),
+                           .position = planner_->failed_offset()});
       return false;
     }
     waiting_chunk_ = chunk.value();
@@ -126,9 +125,9 @@ bool Pipeline::CollectUnpacked() {
     Item& item = ItemAt(job->item);
     --item.unpacks;
     if (job->failed) {
-      Error error = job->error;
-      error.value2 = item.chunk.position;
-      Fail(error, instar_proto_Stage_STAGE_READ, job->image->file().slot());
+      Fail(job->error, {.stage = instar_proto_Stage_STAGE_READ,
+                        .slot = job->image->file().slot(),
+                        .position = item.chunk.position});
     }
     unpacking_->Return(*job);
   }
@@ -162,10 +161,9 @@ void Pipeline::ReportProgress() {
       {.call = abi::Call::kProgress, .offset = done, .length = all});
 }
 
-void Pipeline::Fail(const Error& error, instar_proto_Stage stage,
-                    uint32_t slot) {
+void Pipeline::Fail(const Error& error, const FailurePlace& place) {
   if (!failed_) {
-    ReportFailure(error, {.stage = stage, .slot = slot});
+    ReportFailure(error, place);
   }
   failed_ = true;
 }
@@ -212,11 +210,11 @@ void Pipeline::Complete(Transfer& transfer) {
   if (result < 0) {
     Fail({.fault = Fault::kErrno,
           .value = transfer.offset,
-          .value2 = ItemAt(transfer.first_item).chunk.position,
           .error = static_cast<int32_t>(-result)},
-         transfer.is_write ? instar_proto_Stage_STAGE_WRITE
-                           : instar_proto_Stage_STAGE_READ,
-         transfer.slot);
+         {.stage = transfer.is_write ? instar_proto_Stage_STAGE_WRITE
+                                     : instar_proto_Stage_STAGE_READ,
+          .slot = transfer.slot,
+          .position = ItemAt(transfer.first_item).chunk.position});
   } else if (!transfer.is_write) {
     // Behind the end of the file everything is zero.
     const auto got = Min(static_cast<uint64_t>(result), transfer.bytes.size());

@@ -135,7 +135,7 @@ class Pipeline {
   void Complete(Transfer& transfer);
 
   void Wait();
-  void Fail(const Error& error, instar_proto_Stage stage, uint32_t slot);
+  void Fail(const Error& error, const FailurePlace& place);
   void ReportProgress();
 
   Requests* requests_;

@@ -13,10 +13,9 @@ bool Pipeline::FillChunks() {
     if (item.chunk.kind == convert::ChunkKind::kData) {
       const Status status = Fill(item, filled_);
       if (!status.ok()) {
-        Error error = status.error();
-        error.value2 = item.chunk.position;
-        Fail(error, instar_proto_Stage_STAGE_READ,
-             item.chunk.source->file().slot());
+        Fail(status.error(), {.stage = instar_proto_Stage_STAGE_READ,
+                              .slot = item.chunk.source->file().slot(),
+                              .position = item.chunk.position});
         return true;
       }
       moved |= fill_offset_ != before;

@@ -14,9 +14,8 @@ bool Pipeline::WriteChunks() {
     }
     const Status status = WriteItem(item, written_);
     if (!status.ok()) {
-      Error error = status.error();
-      error.value2 = item.chunk.position;
-      Fail(error, instar_proto_Stage_STAGE_WRITE, 0);
+      Fail(status.error(), {.stage = instar_proto_Stage_STAGE_WRITE,
+                            .position = item.chunk.position});
       return true;
     }
     ++written_;

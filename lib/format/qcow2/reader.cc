@@ -234,7 +234,11 @@ Status Qcow2Image::Unpack(ByteView packed, MutableBytes out,
 }
 
 Status Qcow2Image::List(FactsVisitor& visitor) {
-  TRY(WalkSnapshots(cache_, header_, &visitor));
+  // An image with an external data file has no usable snapshots: qemu-img
+  // lists none.
+  if (!header_.has_data_file()) {
+    TRY(WalkSnapshots(cache_, header_, &visitor));
+  }
   return ListBitmaps(cache_, header_, extensions_, *arena_, visitor);
 }
 
