@@ -133,6 +133,10 @@ enum class Call : uint16_t {
 
 enum ZeroFlag : uint32_t { kZeroMayUnmap = 1 };
 
+// kWriteExact: a file that is open O_DIRECT does not grow to a whole block;
+// creating an image writes so.
+enum WriteFlag : uint32_t { kWriteExact = 1 };
+
 // Preallocation of the bytes that a kTruncate adds.
 enum TruncateFlag : uint32_t {
   kTruncateSparse = 0,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -44,9 +45,18 @@ std::string Literal(const std::string& path) {
 // The smallest of the usual sizes that an O_DIRECT read of `fd` accepts.
 uint32_t ProbeAlignment(int fd) {
   constexpr uint32_t kLargest = 4096;
-  alignas(kLargest) static uint8_t buffer[kLargest];
   constexpr uint32_t kSector = 512;
-  return pread(fd, buffer, kSector, 0) >= 0 ? kSector : kLargest;
+  struct statx status;
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0 &&
+      (status.stx_mask & STATX_DIOALIGN) != 0 &&
+      status.stx_dio_offset_align != 0) {
+    return std::clamp(status.stx_dio_offset_align, kSector, kLargest);
+  }
+  // A file system that takes any offset does not tell what it prefers; qemu
+  // then assumes the most.
+  alignas(kLargest) static uint8_t buffer[kLargest];
+  const bool takes_any = pread(fd, buffer, 1, 0) >= 0;
+  return !takes_any && pread(fd, buffer, kSector, 0) >= 0 ? kSector : kLargest;
 }
 
 // Whether `path` itself, not what a link points at, is the open file.

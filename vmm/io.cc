@@ -260,6 +260,16 @@ int64_t Compare(const Files::Entry& a, const Files::Entry& b,
   return static_cast<int64_t>(request.length);
 }
 
+int64_t Write(const Files::Entry& file, const abi::Request& request,
+              std::span<const uint8_t> bytes) {
+  const int64_t result = WriteFile(file, request.offset, bytes);
+  if (result < 0 || (request.flags & abi::kWriteExact) != 0) {
+    return result;
+  }
+  const int error = PadToBlock(file, request.offset + bytes.size());
+  return error != 0 ? error : result;
+}
+
 int64_t Flush(const Files::Entry& file) {
   if (file.ignore_flush || !file.writable) {
     return 0;
@@ -287,8 +297,8 @@ int64_t ExecuteFileCall(const abi::Request& request, Files& files,
       return ReadFile(file, request.offset,
                       *memory.Writable(request.buffer, request.length));
     case abi::Call::kWrite:
-      return WriteFile(file, request.offset,
-                       *memory.Readable(request.buffer, request.length));
+      return Write(file, request,
+                   *memory.Readable(request.buffer, request.length));
     case abi::Call::kZero:
       return Zero(file, request.offset, request.length,
                   (request.flags & abi::kZeroMayUnmap) != 0);

@@ -31,8 +31,8 @@ using abi::Call;
 constexpr Rule kRules[] = {
     {Call::kRead, "read", true, false, true, 0, abi::kMaxTransferBytes,
      Buffer::kHostWrites},
-    {Call::kWrite, "write", true, true, true, 0, abi::kMaxTransferBytes,
-     Buffer::kHostReads},
+    {Call::kWrite, "write", true, true, true, abi::kWriteExact,
+     abi::kMaxTransferBytes, Buffer::kHostReads},
     {Call::kZero, "zero", true, true, true, abi::kZeroMayUnmap},
     {Call::kDiscard, "discard", true, true, true},
     {Call::kCopy, "copy", true, false, true},

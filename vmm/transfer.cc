@@ -71,10 +71,22 @@ int64_t ReadFile(const Files::Entry& file, uint64_t offset,
 int64_t WriteFile(const Files::Entry& file, uint64_t offset,
                   std::span<const uint8_t> bytes) {
   const int fd = DescriptorFor(file, offset, bytes.data(), bytes.size());
-  const int64_t result = WriteAll(fd, offset, bytes);
-  return result == -EINVAL && file.buffered_fd >= 0
-             ? WriteAll(file.buffered_fd, offset, bytes)
-             : result;
+  int64_t result = WriteAll(fd, offset, bytes);
+  if (result == -EINVAL && file.buffered_fd >= 0) {
+    result = WriteAll(file.buffered_fd, offset, bytes);
+  }
+  return result;
+}
+
+int PadToBlock(const Files::Entry& file, uint64_t end) {
+  const uint64_t behind = end % file.alignment;
+  if (behind == 0 || !file.regular) {
+    return 0;
+  }
+  const uint64_t padded = end - behind + file.alignment;
+  const bool grows = FileLength(file.fd) < padded;
+  return grows && ftruncate(file.fd, static_cast<off_t>(padded)) != 0 ? -errno
+                                                                      : 0;
 }
 
 int64_t WriteZeroes(const Files::Entry& file, uint64_t offset,

@@ -20,4 +20,8 @@ int64_t WriteZeroes(const Files::Entry& file, uint64_t offset, uint64_t length);
 // The file's length in bytes, also of a block device; 0 where it has none.
 uint64_t FileLength(int fd);
 
+// Grows a file that is open O_DIRECT and ends at or before `end` to a whole
+// block: qemu-img writes no less. 0 or -errno.
+int PadToBlock(const Files::Entry& file, uint64_t end);
+
 }  // namespace instar::vmm

@@ -105,10 +105,17 @@ void free(void*) {}
 }
 }
 
-// A subscript outside a std::span or std::array (-D_GLIBCXX_ASSERTIONS).
-namespace std {
-[[noreturn]] void __glibcxx_assert_fail(const char*, int, const char*,
-                                        const char* condition) noexcept {
-  instar::Panic(condition);
+namespace instar::guest {
+
+// A subscript outside a std::span or std::array (-D_GLIBCXX_ASSERTIONS): the
+// standard library's std::__glibcxx_assert_fail, under its symbol's name.
+[[noreturn, gnu::used]] void FailAssertion(
+    const char* file, int line, const char* function,
+    const char* condition) asm("_ZSt21__glibcxx_assert_failPKciS0_S0_");
+
+void FailAssertion(const char* /*file*/, int /*line*/, const char* /*function*/,
+                   const char* condition) {
+  Panic(condition);
 }
-}  // namespace std
+
+}  // namespace instar::guest

@@ -60,8 +60,11 @@ bool CreateOutput(Context& context, const Writer& writer,
     }
     files.data_file = data_file.value();
   }
+  auto& image_file = static_cast<SlotFile&>(*files.file);
+  image_file.set_exact_writes(true);
   const Status created =
       writer.create(context.arena, *files.file, files.data_file, options);
+  image_file.set_exact_writes(false);
   if (!created.ok()) {
     return Failed(created.error(), files.file->slot());
   }

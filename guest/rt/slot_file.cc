@@ -68,8 +68,10 @@ Status SlotFile::WriteAt(uint64_t offset, ByteView bytes) {
     const uint64_t length = Min(bytes.size() - done, abi::kMaxTransferBytes);
     const ByteView part = TRY(bytes.Slice(done, length));
     const uint64_t position = TRY(CheckedAdd(offset, done));
+    const uint32_t flags = exact_writes_ ? abi::kWriteExact : 0U;
     const int64_t result = Mine().Call({.call = abi::Call::kWrite,
                                         .slot = static_cast<uint16_t>(slot_),
+                                        .flags = flags,
                                         .offset = position,
                                         .length = length,
                                         .buffer = AddressOf(part.data())});

@@ -38,6 +38,9 @@ class SlotFile final : public File {
 
   // The file reads as zeroes wherever it was never written.
   bool reads_zero() const { return (info_.flags & abi::kSlotReadsZero) != 0; }
+  // While it is set, writes end exactly where they are asked to, whatever the
+  // cache mode (abi::kWriteExact).
+  void set_exact_writes(bool exact) { exact_writes_ = exact; }
   // A write that did not go through WriteAt reached up to `end`.
   void GrownTo(uint64_t end) { size_ = end > size_ ? end : size_; }
 
@@ -50,6 +53,7 @@ class SlotFile final : public File {
   uint32_t slot_;
   abi::SlotInfo info_;
   uint64_t size_;
+  bool exact_writes_ = false;
   Ticket later_[kMaxLater];
   uint32_t next_later_ = 0;
   int64_t later_error_ = 0;  // the first one's, negative errno
