@@ -64,6 +64,9 @@ Words ProblemWords(const FileProblem& problem, bool strict_policy) {
 Words CreationWords(const FileProblem& problem) {
   if (!problem.lock.empty())
     return LockWords(problem);
+  // What is opened but has no length of its own, such as a pipe.
+  if (problem.error == EINVAL)
+    return {"Could not resize file: " + ErrnoText(problem.error), ""};
   return {"Could not create " + Quoted(problem.path) + ": " +
               ErrnoText(problem.error),
           ""};

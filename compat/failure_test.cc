@@ -260,7 +260,7 @@ TEST(FailureText, FillsNumbersAndNamesIn) {
   const FailureContext context = Chain(CommandKind::kInfo);
   proto::Failure failure = Make(proto::FAULT_QCOW2_CRYPTO_OFFSET);
   failure.set_value(5);
-  failure.set_position(65536);
+  failure.set_value2(65536);
   EXPECT_EQ(FailureText(failure, context),
             "Could not open 'top.qcow2': Encryption header offset '5' is not a "
             "multiple of cluster size '65536'");
