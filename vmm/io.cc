@@ -69,7 +69,10 @@ int64_t Zero(const Files::Entry& file, uint64_t offset, uint64_t length,
   if (Unsupported(result) && file.regular && offset >= size) {
     result = Fallocate(file.fd, 0, offset, length);
   }
-  return Unsupported(result) ? WriteZeroes(file, offset, length) : result;
+  if (Unsupported(result)) {
+    result = WriteZeroes(file, offset, length);
+  }
+  return result == 0 ? PadToBlock(file, offset + length) : result;
 }
 
 // Space without bytes: what cannot give it only grows the file.
