@@ -14,6 +14,20 @@ namespace instar {
 
 enum class Preallocation : uint8_t { kOff, kMetadata, kFalloc, kFull };
 
+// What it asks of the file that holds the data.
+inline FilePreallocation FileMode(Preallocation mode) {
+  switch (mode) {
+    case Preallocation::kOff:
+    case Preallocation::kMetadata:
+      return FilePreallocation::kSparse;
+    case Preallocation::kFalloc:
+      return FilePreallocation::kFalloc;
+    case Preallocation::kFull:
+      return FilePreallocation::kFull;
+  }
+  return FilePreallocation::kSparse;
+}
+
 // Creation options that only qcow2 knows. What is not set takes the format's
 // default.
 struct Qcow2CreateOptions {

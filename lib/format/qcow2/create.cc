@@ -95,19 +95,6 @@ Status Creation::PutL1() {
   return PutZeroes(l1_offset_, bytes);
 }
 
-FilePreallocation FileMode(Preallocation mode) {
-  switch (mode) {
-    case Preallocation::kOff:
-    case Preallocation::kMetadata:
-      return FilePreallocation::kSparse;
-    case Preallocation::kFalloc:
-      return FilePreallocation::kFalloc;
-    case Preallocation::kFull:
-      return FilePreallocation::kFull;
-  }
-  return FilePreallocation::kSparse;
-}
-
 Status Creation::Preallocate() {
   Preallocation mode = options_->preallocation;
   if (mode == Preallocation::kOff && geometry_->external_data_raw) {

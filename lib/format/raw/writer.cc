@@ -46,19 +46,6 @@ Status Validate(const CreateOptions& options) {
   return {};
 }
 
-FilePreallocation FileMode(Preallocation mode) {
-  switch (mode) {
-    case Preallocation::kOff:
-    case Preallocation::kMetadata:
-      return FilePreallocation::kSparse;
-    case Preallocation::kFalloc:
-      return FilePreallocation::kFalloc;
-    case Preallocation::kFull:
-      return FilePreallocation::kFull;
-  }
-  return FilePreallocation::kSparse;
-}
-
 Status Create(Arena& arena, File& file, File* /*data_file*/,
               const CreateOptions& options) {
   TRY(Validate(options));
