@@ -59,6 +59,25 @@ uint32_t ProbeAlignment(int fd) {
   return !takes_any && pread(fd, buffer, kSector, 0) >= 0 ? kSector : kLargest;
 }
 
+// Empties the regular file `fd`, which was opened as `path`; false: errno says
+// why not. ext4 writes back a file that was cut to nothing before the next
+// close of it returns (its "auto_da_alloc"): the close of a descriptor that
+// wrote nothing is the cheap one.
+bool Empty(int fd, const std::string& path) {
+  if (FileLength(fd) == 0) {
+    return true;
+  }
+  if (ftruncate(fd, 0) != 0) {
+    return false;
+  }
+  const int other =
+      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (other >= 0) {
+    close(other);
+  }
+  return true;
+}
+
 // Whether `path` itself, not what a link points at, is the open file.
 bool NamesRegularFile(const std::string& path, const Files::Entry& entry) {
   struct stat status;
@@ -176,7 +195,7 @@ int64_t Files::State::Create(const std::string& path, CacheMode cache) {
   if (TakeLocks(entry.fd, CreationLocks(), 0, &error) != 0) {
     return drop(error.error);
   }
-  if (ftruncate(entry.fd, 0) != 0) {
+  if (!Empty(entry.fd, Literal(path))) {
     return drop(static_cast<int>(-Fail(errno, path)));
   }
   DropLocks(entry.fd, CreationLocks());
