@@ -14,16 +14,12 @@ bool HasOffset(ClusterKind kind) {
          kind == ClusterKind::kUnallocatedWithOffset;
 }
 
-// Bits [0, count) set; count <= 32.
-constexpr uint64_t LowBits(uint64_t count) {
-  return (uint64_t{1} << count) - 1;
-}
-
 }  // namespace
 
 ClusterMap::ClusterMap(BlockCache& cache, const Header& header)
     : cache_(&cache),
       header_(header),
+      dialect_(header.l2_dialect()),
       cluster_size_(header.cluster_size()),
       subclusters_(header.has_extended_l2() ? kSubclustersPerCluster : 1),
       slice_entries_(Min(header.cluster_size(), kMaxSliceBytes) /
@@ -42,11 +38,11 @@ Result<Mapping> ClusterMap::Find(uint64_t offset, uint64_t length) const {
                    .length = available - in_cluster};
   }
   const Slice slice = TRY(LoadSlice(l2_offset, offset));
-  const Entry entry = TRY(ReadEntry(slice, index));
+  const L2Entry entry = TRY(ReadEntry(slice, index));
   const uint64_t subcluster_bytes = cluster_size_ / subclusters_;
   const uint64_t subcluster = in_cluster / subcluster_bytes;
 
-  Mapping mapping = {.kind = KindOf(entry, subcluster)};
+  Mapping mapping = {.kind = KindOf(dialect_, entry, subcluster)};
   TRY(Place(slice, index, entry, offset, mapping));
   const uint64_t count = TRY(
       CountRun(slice, index, subcluster, DivRoundUp(available, cluster_size_)));
@@ -84,10 +80,10 @@ Result<ClusterMap::Slice> ClusterMap::LoadSlice(uint64_t l2_offset,
   return Slice{.entries = entries, .l2_offset = l2_offset};
 }
 
-Result<ClusterMap::Entry> ClusterMap::ReadEntry(const Slice& slice,
-                                                uint64_t index) const {
+Result<L2Entry> ClusterMap::ReadEntry(const Slice& slice,
+                                      uint64_t index) const {
   const uint64_t at = index * header_.l2_entry_bytes();
-  Entry entry;
+  L2Entry entry;
   entry.word = TRY(slice.entries.At<Be64>(at));
   if (header_.has_extended_l2()) {
     entry.bitmap = TRY(slice.entries.At<Be64>(at + kL2EntryBytes));
@@ -95,59 +91,17 @@ Result<ClusterMap::Entry> ClusterMap::ReadEntry(const Slice& slice,
   return entry;
 }
 
-ClusterKind ClusterMap::KindOfCluster(uint64_t word) const {
-  const bool has_offset = (word & kL2OffsetMask) != 0;
-  if ((word & kEntryCompressed) != 0) {
-    return ClusterKind::kCompressed;
-  }
-  if ((word & kEntryZero) != 0 && !header_.has_extended_l2()) {
-    return has_offset ? ClusterKind::kZeroWithOffset : ClusterKind::kZero;
-  }
-  if (has_offset) {
-    return ClusterKind::kData;
-  }
-  // In an external data file the first cluster is at offset 0.
-  return header_.has_data_file() && (word & kEntryCopied) != 0
-             ? ClusterKind::kData
-             : ClusterKind::kUnallocated;
-}
-
-ClusterKind ClusterMap::KindOf(const Entry& entry, uint64_t subcluster) const {
-  const ClusterKind cluster = KindOfCluster(entry.word);
-  if (!header_.has_extended_l2() || cluster == ClusterKind::kCompressed) {
-    return cluster;
-  }
-  const uint64_t allocated = entry.bitmap & LowBits(kSubclustersPerCluster);
-  const uint64_t zero = entry.bitmap >> kSubclusterZeroShift;
-  const bool is_zero = (zero >> subcluster & 1) != 0;
-  if (cluster == ClusterKind::kUnallocated) {
-    if (allocated != 0) {
-      return ClusterKind::kInvalid;
-    }
-    return is_zero ? ClusterKind::kZero : ClusterKind::kUnallocated;
-  }
-  if ((allocated & zero) != 0) {
-    return ClusterKind::kInvalid;
-  }
-  if (is_zero) {
-    return ClusterKind::kZeroWithOffset;
-  }
-  return (allocated >> subcluster & 1) != 0
-             ? ClusterKind::kData
-             : ClusterKind::kUnallocatedWithOffset;
-}
-
 // The subclusters of one kind from `subcluster` on, within the entry.
-ClusterMap::Run ClusterMap::RunIn(const Entry& entry,
+ClusterMap::Run ClusterMap::RunIn(const L2Entry& entry,
                                   uint64_t subcluster) const {
-  const ClusterKind kind = KindOf(entry, subcluster);
+  const ClusterKind kind = KindOf(dialect_, entry, subcluster);
   Run run = {.kind = kind, .num_subclusters = subclusters_ - subcluster};
   if (!header_.has_extended_l2() || kind == ClusterKind::kCompressed ||
       kind == ClusterKind::kInvalid) {
     return run;
   }
-  const uint64_t allocated = entry.bitmap & LowBits(kSubclustersPerCluster);
-  const uint64_t zero = entry.bitmap >> kSubclusterZeroShift;
+  const uint64_t allocated = entry.allocated();
+  const uint64_t zero = entry.zero();
   // Bits of the subclusters that are of another kind.
   uint64_t others = allocated | zero;
   if (kind == ClusterKind::kData) {
@@ -172,7 +126,7 @@ Result<uint64_t> ClusterMap::CountRun(const Slice& slice, uint64_t index,
   uint64_t expected_offset = 0;
   for (uint64_t i = 0; i < max_clusters; ++i) {
     const uint64_t first = i == 0 ? subcluster : 0;
-    const Entry entry = TRY(ReadEntry(slice, index + i));
+    const L2Entry entry = TRY(ReadEntry(slice, index + i));
     const Run run = RunIn(entry, first);
     if (run.kind == ClusterKind::kInvalid) {
       return Error{.fault = Fault::kQcow2InvalidSubclusters,
@@ -180,7 +134,7 @@ Result<uint64_t> ClusterMap::CountRun(const Slice& slice, uint64_t index,
                    .value2 = slice.l2_offset,
                    .value3 = index + i};
     }
-    const uint64_t cluster_offset = entry.word & kL2OffsetMask;
+    const uint64_t cluster_offset = entry.offset();
     if (i == 0) {
       if (run.kind == ClusterKind::kCompressed) {
         return run.num_subclusters;  // always one by one
@@ -203,8 +157,9 @@ Result<uint64_t> ClusterMap::CountRun(const Slice& slice, uint64_t index,
 }
 
 // Where the bytes of a first entry are, for kinds that have a place.
-Status ClusterMap::Place(const Slice& slice, uint64_t index, const Entry& entry,
-                         uint64_t offset, Mapping& mapping) const {
+Status ClusterMap::Place(const Slice& slice, uint64_t index,
+                         const L2Entry& entry, uint64_t offset,
+                         Mapping& mapping) const {
   Error error = {
       .value = entry.word, .value2 = slice.l2_offset, .value3 = index};
   const bool is_zero = mapping.kind == ClusterKind::kZero ||
@@ -218,19 +173,15 @@ Status ClusterMap::Place(const Slice& slice, uint64_t index, const Entry& entry,
       error.fault = Fault::kQcow2CompressedWithDataFile;
       return error;
     }
-    // qcow2.txt, "Compressed Clusters Descriptor"
-    const uint64_t length_shift = 62 - (header_.cluster_bits - 8);
-    const uint64_t sectors =
-        ((entry.word >> length_shift) & (cluster_size_ / 256 - 1)) + 1;
-    mapping.host_offset = entry.word & ((uint64_t{1} << length_shift) - 1);
-    mapping.stored_bytes = sectors * kCompressedSectorBytes -
-                           mapping.host_offset % kCompressedSectorBytes;
+    const PackedCluster packed = PackedClusterOf(dialect_, entry);
+    mapping.host_offset = packed.host_offset;
+    mapping.stored_bytes = packed.stored_bytes;
     return {};
   }
   if (!HasOffset(mapping.kind)) {
     return {};
   }
-  const uint64_t cluster_offset = entry.word & kL2OffsetMask;
+  const uint64_t cluster_offset = entry.offset();
   mapping.host_offset = cluster_offset + offset % cluster_size_;
   if (cluster_offset % cluster_size_ != 0) {
     error.fault = Fault::kQcow2ClusterUnaligned;

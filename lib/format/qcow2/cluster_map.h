@@ -10,17 +10,6 @@
 
 namespace instar::qcow2 {
 
-// What an L2 entry says of a cluster or, with extended L2, of a subcluster.
-enum class ClusterKind : uint8_t {
-  kUnallocated,
-  kUnallocatedWithOffset,  // a subcluster of an allocated cluster
-  kZero,
-  kZeroWithOffset,
-  kData,
-  kCompressed,
-  kInvalid,
-};
-
 // A run of guest-visible bytes of one kind.
 struct Mapping {
   ClusterKind kind = ClusterKind::kUnallocated;
@@ -41,10 +30,6 @@ class ClusterMap {
   Result<Mapping> Find(uint64_t offset, uint64_t length) const;
 
  private:
-  struct Entry {
-    uint64_t word = 0;
-    uint64_t bitmap = 0;  // extended L2 only
-  };
   // A slice and where it comes from.
   struct Slice {
     ByteView entries;
@@ -57,17 +42,16 @@ class ClusterMap {
 
   Result<uint64_t> L2Offset(uint64_t offset) const;
   Result<Slice> LoadSlice(uint64_t l2_offset, uint64_t offset) const;
-  Result<Entry> ReadEntry(const Slice& slice, uint64_t index) const;
-  ClusterKind KindOfCluster(uint64_t word) const;
-  ClusterKind KindOf(const Entry& entry, uint64_t subcluster) const;
-  Run RunIn(const Entry& entry, uint64_t subcluster) const;
+  Result<L2Entry> ReadEntry(const Slice& slice, uint64_t index) const;
+  Run RunIn(const L2Entry& entry, uint64_t subcluster) const;
   Result<uint64_t> CountRun(const Slice& slice, uint64_t index,
                             uint64_t subcluster, uint64_t max_clusters) const;
-  Status Place(const Slice& slice, uint64_t index, const Entry& entry,
+  Status Place(const Slice& slice, uint64_t index, const L2Entry& entry,
                uint64_t offset, Mapping& mapping) const;
 
   BlockCache* cache_ = nullptr;
   Header header_;
+  L2Dialect dialect_;
   uint64_t cluster_size_ = 0;
   uint64_t subclusters_ = 1;  // a cluster
   uint64_t slice_entries_ = 1;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "lib/format/facts.h"
+#include "lib/format/qcow2/l2_entry.h"
 #include "lib/format/qcow2/layout.h"
 
 namespace instar::qcow2 {
@@ -38,6 +39,11 @@ struct Geometry {
     return InCluster(offset) >> subcluster_bits();
   }
 
+  L2Dialect l2_dialect() const {
+    return {.cluster_bits = cluster_bits,
+            .extended = extended_l2,
+            .external_data = external_data};
+  }
   uint64_t l2_entry_bytes() const {
     return extended_l2 ? kExtendedL2EntryBytes : kL2EntryBytes;
   }

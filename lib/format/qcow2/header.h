@@ -6,6 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/result.h"
 #include "lib/format/block_cache.h"
+#include "lib/format/qcow2/l2_entry.h"
 #include "lib/format/qcow2/layout.h"
 
 namespace instar::qcow2 {
@@ -37,6 +38,11 @@ struct Header {
   }
   bool has_extended_l2() const {
     return (incompatible & kIncompatibleExtendedL2) != 0;
+  }
+  L2Dialect l2_dialect() const {
+    return {.cluster_bits = cluster_bits,
+            .extended = has_extended_l2(),
+            .external_data = has_data_file()};
   }
   uint64_t l2_entry_bytes() const {
     return has_extended_l2() ? kExtendedL2EntryBytes : kL2EntryBytes;

@@ -6,33 +6,12 @@
 #include <cstdint>
 
 #include "lib/base/result.h"
-#include "lib/format/qcow2/cluster_map.h"
 #include "lib/format/qcow2/geometry.h"
+#include "lib/format/qcow2/l2_entry.h"
 #include "lib/format/qcow2/refcounts.h"
 #include "lib/format/qcow2/table_store.h"
 
 namespace instar::qcow2 {
-
-struct L2Entry {
-  uint64_t word = 0;
-  uint64_t bitmap = 0;  // extended L2 only
-
-  uint64_t offset() const { return word & kL2OffsetMask; }
-  bool operator==(const L2Entry&) const = default;
-};
-
-// What the entry says of one of its subclusters, or of the cluster.
-ClusterKind KindOf(const Geometry& geometry, const L2Entry& entry,
-                   uint64_t subcluster);
-// The same of the cluster as a whole.
-ClusterKind ClusterKindOf(const Geometry& geometry, const L2Entry& entry);
-
-// Where a compressed cluster is.
-struct PackedCluster {
-  uint64_t host_offset = 0;
-  uint64_t stored_bytes = 0;  // upper bound
-};
-PackedCluster PackedClusterOf(const Geometry& geometry, const L2Entry& entry);
 
 // Whether a write must find a new cluster: there is none, or others share it.
 bool NeedsNewCluster(const Geometry& geometry, const L2Entry& entry);

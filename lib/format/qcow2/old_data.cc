@@ -49,7 +49,8 @@ Result<OldData::Piece> OldData::Find(uint64_t offset, uint64_t length) {
   const uint64_t wanted = Min(length, unit - (offset & (unit - 1)));
   const L2Entry entry = TRY(map_->Find(offset));
   const uint64_t in_cluster = geometry_->InCluster(offset);
-  switch (KindOf(*geometry_, entry, geometry_->Subcluster(offset))) {
+  switch (
+      KindOf(geometry_->l2_dialect(), entry, geometry_->Subcluster(offset))) {
     case ClusterKind::kUnallocated:
     case ClusterKind::kUnallocatedWithOffset:
       return FindInBacking(offset, wanted);
@@ -66,7 +67,8 @@ Result<OldData::Piece> OldData::Find(uint64_t offset, uint64_t length) {
                    .file = data_,
                    .host_offset = entry.offset() + in_cluster};
     case ClusterKind::kCompressed: {
-      const PackedCluster packed = PackedClusterOf(*geometry_, entry);
+      const PackedCluster packed =
+          PackedClusterOf(geometry_->l2_dialect(), entry);
       return Piece{.length = wanted,
                    .zero = false,
                    .file = file_,

@@ -118,7 +118,7 @@ Result<bool> Qcow2Target::IsAllData(const Want& want, uint64_t index,
                                     uint64_t length) {
   const L2Entry entry = TRY(map_.Load(want.table, want.index + index));
   if (!geometry_.extended_l2) {
-    return ClusterKindOf(geometry_, entry) == ClusterKind::kData;
+    return ClusterKindOf(geometry_.l2_dialect(), entry) == ClusterKind::kData;
   }
   const uint64_t start = index << geometry_.cluster_bits;
   const uint64_t from = geometry_.InCluster(want.offset);
@@ -127,7 +127,7 @@ Result<bool> Qcow2Target::IsAllData(const Want& want, uint64_t index,
   const uint64_t last = geometry_.Subcluster(Min(from + length, end) - 1);
   bool all_data = true;
   for (uint64_t i = first; i <= last; ++i) {
-    const ClusterKind kind = KindOf(geometry_, entry, i);
+    const ClusterKind kind = KindOf(geometry_.l2_dialect(), entry, i);
     if (kind == ClusterKind::kInvalid) {
       return Error{.fault = Fault::kQcow2InvalidSubclusters,
                    .value = entry.word};
@@ -161,7 +161,7 @@ Result<Qcow2Target::Run> Qcow2Target::WriteToNew(const Want& want) {
       TRY(map_.Load(want.table, map_.Index(want.offset + length - 1)));
   for (uint64_t i = 0; geometry_.extended_l2 && i < count; ++i) {
     const L2Entry entry = TRY(map_.Load(want.table, want.index + i));
-    if (KindOf(geometry_, entry, 0) == ClusterKind::kInvalid) {
+    if (KindOf(geometry_.l2_dialect(), entry, 0) == ClusterKind::kInvalid) {
       return Error{.fault = Fault::kQcow2InvalidSubclusters,
                    .value = entry.word};
     }
@@ -248,9 +248,10 @@ Status Qcow2Target::Link(const Want& want, const WriteSpan& span, uint64_t host,
 
 Status Qcow2Target::FreeCluster(const L2Entry& entry, bool discard) {
   const uint64_t bytes = geometry_.cluster_bytes();
-  switch (ClusterKindOf(geometry_, entry)) {
+  switch (ClusterKindOf(geometry_.l2_dialect(), entry)) {
     case ClusterKind::kCompressed: {
-      const PackedCluster packed = PackedClusterOf(geometry_, entry);
+      const PackedCluster packed =
+          PackedClusterOf(geometry_.l2_dialect(), entry);
       return refcounts_.Free(packed.host_offset, packed.stored_bytes, discard);
     }
     case ClusterKind::kData:

@@ -21,7 +21,7 @@ bool Moves(ClusterKind kind) {
 uint64_t SpanStart(const Geometry& geometry, const L2Entry& entry,
                    uint64_t offset, bool in_place) {
   const uint64_t subcluster = geometry.Subcluster(offset);
-  const ClusterKind kind = KindOf(geometry, entry, subcluster);
+  const ClusterKind kind = KindOf(geometry.l2_dialect(), entry, subcluster);
   if (in_place) {
     return kind == ClusterKind::kData
                ? geometry.InCluster(offset)
@@ -41,7 +41,7 @@ uint64_t SpanStart(const Geometry& geometry, const L2Entry& entry,
 uint64_t SpanEnd(const Geometry& geometry, const L2Entry& entry,
                  uint64_t last_byte, bool in_place) {
   const uint64_t subcluster = geometry.Subcluster(last_byte);
-  const ClusterKind kind = KindOf(geometry, entry, subcluster);
+  const ClusterKind kind = KindOf(geometry.l2_dialect(), entry, subcluster);
   if (in_place) {
     return kind == ClusterKind::kData
                ? geometry.InCluster(last_byte) + 1

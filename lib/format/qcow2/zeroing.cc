@@ -92,7 +92,7 @@ Result<bool> Qcow2Target::CanZeroWhole(uint64_t offset, uint64_t length) {
   const bool tail = TRY(old_data_.IsZero(end, start + unit - end));
   const L2Entry entry = TRY(map_.Find(offset));
   const ClusterKind kind =
-      KindOf(geometry_, entry, geometry_.Subcluster(offset));
+      KindOf(geometry_.l2_dialect(), entry, geometry_.Subcluster(offset));
   const bool no_data = kind == ClusterKind::kUnallocated ||
                        kind == ClusterKind::kUnallocatedWithOffset ||
                        kind == ClusterKind::kZero ||
@@ -106,7 +106,7 @@ Status Qcow2Target::ZeroSubclusters(uint64_t offset, uint64_t length,
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
   L2Entry entry = TRY(map_.Load(table, index));
-  const ClusterKind kind = KindOf(geometry_, entry, 0);
+  const ClusterKind kind = KindOf(geometry_.l2_dialect(), entry, 0);
   if (kind == ClusterKind::kInvalid) {
     return Error{.fault = Fault::kQcow2InvalidSubclusters, .value = entry.word};
   }
@@ -129,7 +129,7 @@ Status Qcow2Target::ZeroCluster(uint64_t offset, bool may_unmap) {
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
   const L2Entry old = TRY(map_.Load(table, index));
-  const ClusterKind kind = ClusterKindOf(geometry_, old);
+  const ClusterKind kind = ClusterKindOf(geometry_.l2_dialect(), old);
   const bool has_cluster =
       kind == ClusterKind::kData || kind == ClusterKind::kZeroWithOffset;
   const bool unmap =
@@ -153,7 +153,7 @@ Status Qcow2Target::DiscardCluster(uint64_t offset) {
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
   const L2Entry old = TRY(map_.Load(table, index));
-  const ClusterKind kind = ClusterKindOf(geometry_, old);
+  const ClusterKind kind = ClusterKindOf(geometry_.l2_dialect(), old);
   if (kind == ClusterKind::kUnallocated) {
     return {};
   }
