@@ -38,10 +38,4 @@ test: setup
 .PHONY: test-programs
 test-programs: $(test_programs)
 
-build/measure: tests/bench/measure.cc
-	@echo "link  $@"
-	@$(CXX) -O2 -static -std=c++20 $(warnings) -o $@ $<
-
-bench: setup
-	@$(call parallel_make,build/instar build/measure)
-	@tests/bench/bench.py
+include tests/bench/bench.mk

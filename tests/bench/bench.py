@@ -26,7 +26,8 @@ from bench import workload
 
 BUILD = programs.ROOT / "build"
 MEASURE = BUILD / "measure"
-PROBE = BUILD / "probe"  # measures a VM exit, if it was built
+PROBE = BUILD / "probe"  # measures what a jail costs
+GUESTS = BUILD / "probe_guests"
 TMPFS = pathlib.Path("/dev/shm")
 
 
@@ -102,13 +103,10 @@ class Bench:
         }
 
 
-def probe():
-    """The cost of a VM exit and of first touching memory with and without huge
-    pages: the lines `name: value` that the probe prints."""
-    if programs.why_no_kvm() or not os.access(PROBE, os.X_OK):
-        return {}
-    out = subprocess.run([PROBE], capture_output=True, text=True, timeout=60,
-                         check=False).stdout
+def probe(file):
+    """What a jail costs: the lines `name: value` that the probe prints."""
+    out = subprocess.run([PROBE, GUESTS, file], capture_output=True, text=True,
+                         timeout=300, check=True).stdout
     return dict(re.findall(r"(?m)^([^:\n]+): *(.+)$", out))
 
 
@@ -154,7 +152,7 @@ def main():
                 results.append(
                     bench.measure(job, jail, args.pairs or job.pairs))
                 print(row(results[-1]), flush=True)
-    measured = probe()
+    measured = probe(files.small)
     for name, value in measured.items():
         print(f"\n{name}: {value}")
     if "kvm" not in jails and not args.jail:
