@@ -47,9 +47,10 @@ host_src  := $(call find_cc,cmd vmm compat)
 test_src  := $(sort $(shell find lib vmm compat cmd tests/unit -name '*_test.cc' 2>/dev/null)) \
              $(call find_cc,tests/support)
 readers   := $(sort $(patsubst lib/format/%/reader.cc,%,$(wildcard lib/format/*/reader.cc)))
+checkers  := $(sort $(patsubst lib/format/%/checker.cc,%,$(wildcard lib/format/*/checker.cc)))
 writers   := $(sort $(patsubst lib/format/%/writer.cc,%,$(wildcard lib/format/*/writer.cc)))
 
-gen := build/gen/fault.h build/gen/readers.inc build/gen/writers.inc \
+gen := build/gen/fault.h build/gen/readers.inc build/gen/writers.inc build/gen/checkers.inc \
        build/gen/guest.pb.h build/gen/guest.npb.h
 
 # ---- Generated ----------------------------------------------------------------
@@ -75,13 +76,15 @@ build/fault.awk: Makefile | build/gen/.dir
 define registry
 	@{ for f in $(2); do echo "namespace $$f { extern const $(1) k$(1); }"; done; \
 	   echo "inline constexpr const $(1)* k$(1)s[] = {"; \
-	   for f in $(2); do echo "    &$$f::k$(1),"; done; echo "};"; } > $@.new
+	   for f in $(2); do echo "    &$$f::k$(1),"; done; $(if $(2),,echo "    nullptr,";) echo "};"; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 endef
 build/gen/readers.inc: FORCE | build/gen/.dir
 	$(call registry,Reader,$(readers))
 build/gen/writers.inc: FORCE | build/gen/.dir
 	$(call registry,Writer,$(writers))
+build/gen/checkers.inc: FORCE | build/gen/.dir
+	$(call registry,Checker,$(checkers))
 FORCE:
 
 build/gen/guest.pb.h build/gen/guest.pb.cc &: proto/guest.proto | build/gen/.dir

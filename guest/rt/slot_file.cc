@@ -235,13 +235,25 @@ Result<File*> HostOpener::Ask(uint32_t from, instar_proto_Role role,
   return static_cast<File*>(file);
 }
 
+namespace {
+
+instar_proto_Role RoleOf(ReferenceRole role) {
+  switch (role) {
+    case ReferenceRole::kBacking:
+      return instar_proto_Role_ROLE_BACKING;
+    case ReferenceRole::kDataFile:
+      return instar_proto_Role_ROLE_DATA_FILE;
+    case ReferenceRole::kExtent:
+      return instar_proto_Role_ROLE_EXTENT;
+  }
+  return instar_proto_Role_ROLE_BACKING;
+}
+
+}  // namespace
+
 Result<File*> HostOpener::Open(const File& from, ReferenceRole role,
                                ByteView name, ByteView format) {
-  File* file = TRY(Ask(from.slot(),
-                       role == ReferenceRole::kDataFile
-                           ? instar_proto_Role_ROLE_DATA_FILE
-                           : instar_proto_Role_ROLE_BACKING,
-                       name, format));
+  File* file = TRY(Ask(from.slot(), RoleOf(role), name, format));
   return file;
 }
 

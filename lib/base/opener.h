@@ -11,7 +11,11 @@
 
 namespace instar {
 
-enum class ReferenceRole : uint8_t { kBacking, kDataFile };
+enum class ReferenceRole : uint8_t {
+  kBacking,
+  kDataFile,
+  kExtent,  // a part of the image (vmdk); the name is relative to the image
+};
 
 class Opener {
  public:

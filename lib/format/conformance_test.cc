@@ -7,56 +7,17 @@
 #include <vector>
 
 #include "lib/format/chain.h"
-#include "lib/format/qcow2/layout.h"
 #include "tests/support/fake_opener.h"
 #include "tests/support/memory_file.h"
-#include "tests/support/qcow2_seed.h"
+#include "tests/support/seeds/seeds.h"
 #include "tests/support/test_arena.h"
 
 namespace instar {
 namespace {
 
 using fakes::MemoryFile;
-using fakes::Qcow2Seed;
 
-struct Seed {
-  std::string name;
-  std::string format;
-  std::vector<uint8_t> bytes;
-  uint64_t metadata_bytes;  // where changing something is of interest
-};
-
-Qcow2Seed Plain(uint64_t cluster_bits, uint32_t version) {
-  Qcow2Seed seed(cluster_bits, version);
-  const uint64_t cluster = seed.cluster_size();
-  seed.PutL2Entry(0, qcow2::kEntryCopied | 8 * cluster);
-  seed.PutL2Entry(2, qcow2::kEntryCompressed | 9 * cluster);
-  if (version >= 3) {
-    seed.PutL2Entry(1, qcow2::kEntryZero);
-  }
-  seed.AddSnapshot("1", "snapshot");
-  return seed;
-}
-
-std::vector<Seed> Seeds() {
-  std::vector<Seed> seeds;
-  seeds.push_back({"raw", "raw", std::vector<uint8_t>(5000, 1), 64});
-  Qcow2Seed old = Plain(9, 2);
-  seeds.push_back({"qcow2_v2", "qcow2", old.bytes(), 8 * old.cluster_size()});
-  Qcow2Seed full = Plain(9, 3);
-  full.AddExtension(qcow2::kExtensionBackingFormat, {'r', 'a', 'w'});
-  full.AddBitmap("bitmap", 0);
-  full.AddExtension(qcow2::kExtensionFeatureNames,
-                    std::vector<uint8_t>(96, 'f'));
-  full.SetBackingFile("base");
-  seeds.push_back({"qcow2_v3", "qcow2", full.bytes(), 8 * full.cluster_size()});
-  Qcow2Seed extended(14, 3);
-  extended.Put(72, qcow2::kIncompatibleExtendedL2, 8);
-  extended.PutExtendedL2Entry(0, qcow2::kEntryCopied | (8 << 14),
-                              uint64_t{0xf0} << 32 | 0xf);
-  seeds.push_back({"qcow2_extended", "qcow2", extended.bytes(), 128});
-  return seeds;
-}
+using fakes::Seed;
 
 class Ignore final : public FactsVisitor {
  public:
@@ -182,7 +143,8 @@ TEST_P(ConformanceTest, SurvivesEveryFailureOfTheHost) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ConformanceTest, ::testing::ValuesIn(Seeds()),
+INSTANTIATE_TEST_SUITE_P(Seeds, ConformanceTest,
+                         ::testing::ValuesIn(fakes::AllSeeds()),
                          [](const auto& seed) { return seed.param.name; });
 
 }  // namespace

@@ -37,6 +37,8 @@ struct Extent {
   uint64_t stored_bytes = 0;  // kExtentCompressed: upper bound of packed bytes
   uint64_t cluster_offset = 0;  // kExtentCompressed: where in the unpacked
                                 // cluster the extent begins
+  uint64_t cluster_bytes = 0;   // kExtentCompressed: length of the unpacked
+                                // cluster
 };
 
 class Image {
@@ -51,21 +53,23 @@ class Image {
   void set_backing(Image* backing) { backing_ = backing; }
 
   // What this layer says of the bytes from `offset` on: one extent of at most
-  // `length` bytes. With `exact` the host file's own holes are looked up where
-  // qemu-img would.
+  // `length` bytes. With `exact` it is qemu-img's block status, the host file's
+  // own holes included where qemu-img looks them up; a format that has none in
+  // qemu calls all of it data then, without an offset. Without `exact` it is
+  // where the bytes are, for whoever reads them.
   // Errors: kErrno, kQcow2CorruptEntry and the like.
   virtual Result<Extent> Locate(uint64_t offset, uint64_t length,
                                 bool exact) = 0;
 
-  // Unpacks one compressed cluster into `out`, which is exactly as long as a
-  // cluster. `packed` starts at Extent::host_offset. Touches nothing but its
+  // Unpacks one compressed cluster into `out`, which is Extent::cluster_bytes
+  // long. `packed` starts at Extent::host_offset. Touches nothing but its
   // arguments, so that several vCPUs may unpack at a time, each with its own
   // Unpacker (Unpacker::Create cuts one from an arena).
   // Errors: kCompressedData.
   virtual Status Unpack(ByteView packed, MutableBytes out,
                         codec::Unpacker& unpacker) const = 0;
 
-  // Lists snapshots and bitmaps, in the image's order.
+  // Lists snapshots, bitmaps and parts, in the image's order.
   virtual Status List(FactsVisitor& visitor) = 0;
 
  protected:

@@ -34,7 +34,7 @@ ROOMS = {
     "lib/convert": dict(reach=["lib/", "gen/fault.h"], no=["lib/format/*/"],
                         system=FREESTANDING),
     "lib/format": dict(reach=["lib/", "gen/fault.h", "gen/readers.inc",
-                              "gen/writers.inc"],
+                              "gen/writers.inc", "gen/checkers.inc"],
                        system=FREESTANDING),
     "guest/rt": dict(reach=["guest/rt/", "lib/", "proto/abi.h", "gen/fault.h",
                             "gen/guest.npb.h"],

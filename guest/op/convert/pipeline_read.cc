@@ -100,6 +100,7 @@ Result<bool> Pipeline::FillPacked(uint64_t sequence, const Extent& extent,
                     .view();
   job->out = out;
   job->skip = extent.cluster_offset;
+  job->cluster_bytes = extent.cluster_bytes;
   job->item = sequence;
   AttachJob(*job, sequence);
   return true;

@@ -58,7 +58,7 @@ void Unpacking::RunJob(Task& task, uint64_t worker) {
   static_assert(offsetof(UnpackJob, task) == 0);
   auto& job = reinterpret_cast<UnpackJob&>(task);
   const Unpacking& unpacking = *job.unpacking;
-  const uint64_t cluster_bytes = job.image->facts().cluster_size;
+  const uint64_t cluster_bytes = job.cluster_bytes;
   const bool whole = job.out.size() == cluster_bytes;
   const MutableBytes cluster =
       whole ? job.out : unpacking.clusters_[worker].Prefix(cluster_bytes);

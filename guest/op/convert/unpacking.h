@@ -21,6 +21,7 @@ struct UnpackJob {
   ByteView packed;
   MutableBytes out;
   uint64_t skip = 0;
+  uint64_t cluster_bytes = 0;  // of the unpacked cluster
   uint64_t item = 0;  // the chunk that waits for it
   bool failed = false;
   Error error;

@@ -187,6 +187,7 @@ Result<Extent> Qcow2Image::Locate(uint64_t offset, uint64_t length,
     extent.host_offset = mapping.host_offset;
     extent.stored_bytes = mapping.stored_bytes;
     extent.cluster_offset = offset % header_.cluster_size();
+    extent.cluster_bytes = header_.cluster_size();
   } else if ((extent.flags & kExtentOffset) != 0) {
     extent.file = data_;
     extent.host_offset = mapping.host_offset;

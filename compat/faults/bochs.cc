@@ -1,0 +1,9 @@
+#include "compat/faults/faults.h"
+
+namespace instar::compat {
+
+std::span<const FaultRow> BochsFaults() {
+  return {};
+}
+
+}  // namespace instar::compat

@@ -1,0 +1,16 @@
+#include "lib/format/checker.h"
+
+namespace instar {
+
+#include "gen/checkers.inc"
+
+const Checker* FindChecker(ByteView format) {
+  for (const Checker* checker : kCheckers) {
+    if (checker != nullptr && checker->name.Equals(format)) {
+      return checker;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace instar
