@@ -78,7 +78,7 @@ class Maker:
             below = layers[-1] if layers else None
             if below and r.random() < 0.4:
                 size = self._size(small)
-            make = self._raw if not below and r.random() < 0.35 else self._qcow2
+            make = self.raw if not below and r.random() < 0.35 else self._qcow2
             layers.append(make(name, size, below))
         return Chain(layers)
 
@@ -117,7 +117,7 @@ class Maker:
 
     # ---- Raw files ----------------------------------------------------------
 
-    def _raw(self, name, size, _below):
+    def raw(self, name, size, _below):
         r = self.random
         with open(self.directory / name, "wb") as f:
             f.truncate(size)
@@ -200,7 +200,7 @@ class Maker:
     def _converted(self, name, size, options, cluster):
         """A qcow2 that a convert made, with all or no clusters compressed."""
         r = self.random
-        raw = self._raw(f"{name}.tmp", size, None)
+        raw = self.raw(f"{name}.tmp", size, None)
         args = ["convert", "-f", "raw", "-O", "qcow2"]
         if options:
             args += ["-o", ",".join(options)]
