@@ -107,7 +107,8 @@ build/guest/lib.a: $(lib_src:%.cc=build/guest/%.o)
 build/guest/rt.a: $(rt_src:%.cc=build/guest/%.o) build/guest/npb.o
 	@rm -f $@ && $(AR) rcs $@ $^
 
-guest_libs := -lprotobuf-nanopb -ldeflate -lz -lzstd
+codec_libs := -ldeflate -lz -lzstd
+guest_libs := -lprotobuf-nanopb $(codec_libs)
 
 # $(1): the image's file, $(2): its objects
 define link_image

@@ -19,7 +19,7 @@ build/unit_tests: $(test_src:%.cc=build/test/%.o) build/test/host.a \
                   build/test/lib.a build/host/guest.pb.o
 	@echo "link  $@"
 	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest_main -lgtest \
-	  -lprotobuf-lite -ldeflate -lz -lzstd -lpthread
+	  -lprotobuf-lite $(codec_libs) -lpthread
 
 .PHONY: unit test bench
 unit: build/unit_tests
