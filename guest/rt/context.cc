@@ -43,6 +43,7 @@ void RunMain() {
                                   boot().memory_bytes - abi::kArenaOffset)),
       .requests = &Requests::Of(0),
   };
+  PrepareFindings(context.arena);
   pb_istream_t stream =
       pb_istream_from_buffer(Memory(abi::kConfigOffset), boot().config_bytes);
   if (!pb_decode(&stream, instar_proto_Config_fields, &config)) {

@@ -11,7 +11,8 @@ namespace {
 constexpr uint64_t kFrameBytes = 32 << 10;
 static_assert(kFrameBytes <= abi::kMaxFrameBytes);
 
-uint8_t frame[kFrameBytes];
+// In the arena: a guest binary has better use for its room.
+MutableBytes frame;
 uint64_t frame_used = 0;
 
 // A view as the value of a `bytes` field. The view must outlive the encoding.
@@ -31,8 +32,8 @@ void SetView(pb_callback_t& callback, const ByteView& view) {
 }
 
 bool Append(const instar_proto_Finding& finding) {
-  pb_ostream_t stream =
-      pb_ostream_from_buffer(frame + frame_used, kFrameBytes - frame_used);
+  pb_ostream_t stream = pb_ostream_from_buffer(frame.data() + frame_used,
+                                               frame.size() - frame_used);
   if (!pb_encode_tag(&stream, PB_WT_STRING, instar_proto_Frame_findings_tag) ||
       !pb_encode_submessage(&stream, instar_proto_Finding_fields, &finding)) {
     return false;
@@ -95,6 +96,12 @@ void SetQcow2(instar_proto_Qcow2Facts& out, const Qcow2Facts& facts) {
 }
 
 }  // namespace
+
+void PrepareFindings(Arena& arena) {
+  const auto bytes = arena.Allocate(kFrameBytes, 64);
+  INSTAR_CHECK(bytes.ok());
+  frame = bytes.value();
+}
 
 void ReportImage(const Image& image) {
   const ImageFacts& facts = image.facts();
@@ -167,7 +174,7 @@ void FlushFindings() {
   Requests::Of(CurrentVcpu())
       .Call({.call = abi::Call::kMessage,
              .length = frame_used,
-             .buffer = AddressOf(frame)});
+             .buffer = AddressOf(frame.data())});
   frame_used = 0;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "gen/guest.npb.h"
+#include "lib/base/arena.h"
 #include "lib/base/bytes.h"
 #include "lib/base/result.h"
 #include "lib/format/facts.h"
@@ -18,6 +19,9 @@ struct FailurePlace {
   uint32_t slot = 0;
   uint64_t position = 0;  // guest-visible byte offset, where there is one
 };
+
+// Cuts the frame from `arena`. Before any other call.
+void PrepareFindings(Arena& arena);
 
 void ReportImage(const Image& image);
 // The image's snapshots and bitmaps, each a finding.
