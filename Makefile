@@ -30,7 +30,7 @@ common   := -std=c++20 -g $(include) -MD -MP
 freestanding := -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics \
                 -fno-use-cxa-atexit -fno-pic -no-pie -fno-stack-protector \
                 -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
-guest_cxxflags := $(common) -O2 -D_GLIBCXX_ASSERTIONS $(freestanding) $(warnings) \
+guest_cxxflags := $(common) -D_GLIBCXX_ASSERTIONS $(freestanding) $(warnings) \
                   -Wframe-larger-than=16384
 host_cxxflags  := $(common) -O2 -fno-pic -no-pie -ffunction-sections \
                   -fdata-sections -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE $(warnings)
@@ -48,9 +48,11 @@ test_src  := $(sort $(shell find lib vmm compat cmd tests/unit -name '*_test.cc'
              $(call find_cc,tests/support)
 readers   := $(sort $(patsubst lib/format/%/reader.cc,%,$(wildcard lib/format/*/reader.cc)))
 checkers  := $(sort $(patsubst lib/format/%/checker.cc,%,$(wildcard lib/format/*/checker.cc)))
+measurers := $(sort $(patsubst lib/format/%/measure.cc,%,$(wildcard lib/format/*/measure.cc)))
 writers   := $(sort $(patsubst lib/format/%/writer.cc,%,$(wildcard lib/format/*/writer.cc)))
 
 gen := build/gen/fault.h build/gen/readers.inc build/gen/writers.inc build/gen/checkers.inc \
+       build/gen/measurers.inc \
        build/gen/guest.pb.h build/gen/guest.npb.h
 
 # ---- Generated ----------------------------------------------------------------
@@ -85,6 +87,8 @@ build/gen/writers.inc: FORCE | build/gen/.dir
 	$(call registry,Writer,$(writers))
 build/gen/checkers.inc: FORCE | build/gen/.dir
 	$(call registry,Checker,$(checkers))
+build/gen/measurers.inc: FORCE | build/gen/.dir
+	$(call registry,Measurer,$(measurers))
 FORCE:
 
 build/gen/guest.pb.h build/gen/guest.pb.cc &: proto/guest.proto | build/gen/.dir
@@ -94,10 +98,11 @@ build/gen/guest.npb.h build/gen/guest.npb.c &: proto/guest.proto proto/guest.opt
 
 # ---- Guests -------------------------------------------------------------------
 
+# Formats are code for metadata, and there is little room for many of them.
 build/guest/%.o: %.cc $(gen) Makefile
 	@mkdir -p $(@D)
 	@echo "guest $<"
-	@$(CXX) $(guest_cxxflags) -c $< -o $@
+	@$(CXX) $(guest_cxxflags) $(if $(filter lib/format/%,$<),-Os,-O2) -c $< -o $@
 build/guest/npb.o: build/gen/guest.npb.c build/gen/guest.npb.h Makefile
 	@mkdir -p $(@D)
 	@$(CC) -O2 -Ibuild/gen $(filter-out -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit,$(freestanding)) -c $< -o $@

@@ -19,6 +19,9 @@ struct Environment {
   compat::Names names;
   vmm::JailKind jail = vmm::JailKind::kAuto;
   vmm::Policy policy;
+  // Images are read as if their logs had been written back. qemu-img refuses
+  // such images.
+  bool replay_log = false;
   uint32_t stall_seconds = 60;  // a guest that asks nothing for so long ends
 };
 
@@ -32,8 +35,12 @@ struct Command {
   int (*run)(const Environment& environment, const Arguments& arguments);
 };
 
+int RunCheck(const Environment& environment, const Arguments& arguments);
 int RunCreate(const Environment& environment, const Arguments& arguments);
 int RunConvert(const Environment& environment, const Arguments& arguments);
+int RunCompare(const Environment& environment, const Arguments& arguments);
+int RunMap(const Environment& environment, const Arguments& arguments);
 int RunInfo(const Environment& environment, const Arguments& arguments);
+int RunMeasure(const Environment& environment, const Arguments& arguments);
 
 }  // namespace instar::cmd

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "cmd/cache_mode.h"
 #include "cmd/convert_call.h"
 #include "cmd/creation.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
+#include "cmd/snapshot_choice.h"
+#include "cmd/source.h"
 #include "cmd/throttle.h"
 #include "compat/filename.h"
 #include "compat/target_options.h"
@@ -22,7 +25,9 @@ extern const uint8_t image_convert_end[];
 namespace instar::cmd {
 namespace {
 
-constexpr uint64_t kGuestMemoryBytes = 64 << 20;
+// Reserved, and touched as it is used: what lies above 64 MiB is for clusters
+// of 64 MiB that are 128 MiB packed, which only some formats have.
+constexpr uint64_t kGuestMemoryBytes = 320 << 20;
 constexpr uint32_t kMaxThreads = 4;
 constexpr size_t kMaxSources = 16;  // proto/guest.options
 constexpr uint64_t kSectorBytes = 512;
@@ -65,16 +70,12 @@ class Convert {
   const Environment& environment_;
   const ConvertCall& call_;
   const std::string format_;
+  std::vector<ImageSource> sources_;
   compat::TargetOptions target_;
   std::optional<std::string> backing_;  // from -B or -o
 };
 
 std::optional<int> Convert::CheckUnsupported() const {
-  if (call_.image_opts) {
-    if (call_.source_format)
-      return Fail("--image-opts and --format are mutually exclusive");
-    return Fail(compat::Unsupported("--image-opts"));
-  }
   if (call_.target_image_opts)
     return Fail(compat::Unsupported("--target-image-opts"));
   if (call_.sources.size() > kMaxSources)
@@ -190,9 +191,9 @@ std::optional<int> Convert::PrepareTarget() {
 
 std::optional<int> Convert::OpenSources(vmm::Files& files,
                                         vmm::CacheMode cache) const {
-  for (const std::string& source : call_.sources) {
-    if (!files.OpenSource(source, cache))
-      return PrintOpenError(environment_, files);
+  for (const ImageSource& source : sources_) {
+    if (!source.Open(files, cache))
+      return PrintOpenError(environment_, files, source.name);
   }
   return std::nullopt;
 }
@@ -203,6 +204,7 @@ vmm::Outputs Convert::OutputsFor(vmm::CacheMode cache) const {
   outputs.create = call_.create;
   outputs.cache = cache;
   outputs.data_file = target_.target.qcow2().data_file();
+  SetCreationModes(environment_, target_, outputs);
   if (backing_ && call_.create)
     outputs.backing = vmm::ResolveReference(outputs.target, *backing_);
   return outputs;
@@ -225,12 +227,8 @@ vmm::Limits Convert::MakeLimits() const {
 proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   proto::Config config;
   proto::ConvertConfig& convert = *config.mutable_convert();
-  for (uint32_t slot = 0; slot < call_.sources.size(); ++slot) {
-    proto::Source& source = *convert.add_sources();
-    source.set_slot(slot);
-    source.set_format(call_.source_format.value_or(""));
-    source.set_filename(call_.sources[slot]);
-  }
+  for (uint32_t slot = 0; slot < sources_.size(); ++slot)
+    sources_[slot].Describe(slot, *convert.add_sources());
   *convert.mutable_target() = target_.target;
   convert.set_create(call_.create);
   convert.set_target_is_zero(call_.target_is_zero);
@@ -246,7 +244,14 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
 
 int Convert::Move(vmm::Files& files, Progress& progress) {
   const vmm::Limits limits = MakeLimits();
+  proto::Config config = MakeConfig(limits);
+  if (call_.snapshot.is_set() &&
+      !FillSnapshotChoice(call_.snapshot,
+                          *config.mutable_convert()->mutable_snapshot()))
+    return Fail("Failed to load snapshot: Can't find snapshot");
   Session session(environment_, files, compat::CommandKind::kConvert);
+  for (uint32_t slot = 0; slot < sources_.size(); ++slot)
+    session.shown_names[slot] = sources_[slot].name;
   session.target_path = call_.output;
   session.target_format = format_;
   Throttle throttle(call_.rate_limit);
@@ -254,8 +259,7 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
     progress.Update(done, all);
     throttle.Wait(call_.create ? WrittenBytes(files) : done);
   };
-  if (session.Run({image_convert_begin, image_convert_end}, MakeConfig(limits),
-                  limits)) {
+  if (session.Run({image_convert_begin, image_convert_end}, config, limits)) {
     progress.Complete();
     return 0;
   }
@@ -275,26 +279,27 @@ int Convert::Run() {
   if (!source_cache)
     return Fail("Invalid source cache option: " + call_.source_cache);
   Progress progress(call_.progress && !call_.quiet, kProgressStep);
-  if (call_.source_format &&
-      compat::FindFormat(*call_.source_format) == nullptr) {
-    return Fail("Could not open '" + call_.sources.front() +
-                "': Unknown driver '" + *call_.source_format + "'");
+  for (const std::string& name : call_.sources) {
+    const auto source = ReadSource(environment_, name, call_.source_format,
+                                   call_.image_opts, call_.force_share);
+    if (!source)
+      return 1;
+    sources_.push_back(*source);
   }
 
   // Where a source cannot be opened that is said first, so sources are opened
   // once before the outputs are known.
   vmm::Policy policy = environment_.policy;
-  policy.force_share = call_.force_share;
+  policy.force_share =
+      call_.force_share ||
+      (!sources_.empty() && sources_.front().options.force_share);
   {
     vmm::Files files(policy, vmm::Outputs{});
     if (const auto status = OpenSources(files, *source_cache))
       return *status;
   }
-  if (call_.has_snapshot) {
-    if (call_.sources.size() > 1)
-      return Fail("No support for concatenating multiple snapshot");
-    return Fail(compat::Unsupported("-l"));
-  }
+  if (call_.snapshot.is_set() && call_.sources.size() > 1)
+    return Fail("No support for concatenating multiple snapshot");
   if (const auto status = PrepareTarget())
     return *status;
   const auto cache = ParseCacheMode(call_.cache);

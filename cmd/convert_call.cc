@@ -97,8 +97,13 @@ bool ReadValue(const Environment& environment,
     call.cache = option.value;
   if (option.opt == Opt::kSourceCache)
     call.source_cache = option.value;
-  if (option.opt == Opt::kSnapshot)
-    call.has_snapshot = true;
+  if (option.opt == Opt::kSnapshot) {
+    std::string output;
+    const bool ok = compat::ReadSnapshotParam(environment.names, option.value,
+                                              call.snapshot, output);
+    Complain(output);
+    return ok;
+  }
   if (option.opt == Opt::kOptions)
     return AppendOptionList(environment, call.option_list, option.value);
   if (option.opt == Opt::kSparseSize)

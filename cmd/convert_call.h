@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "compat/options.h"
+#include "compat/snapshot_param.h"
 
 namespace instar::cmd {
 
@@ -24,7 +25,7 @@ struct ConvertCall {
   std::string source_cache = "writeback";
   uint64_t sparse_bytes = 4096;  // -S
   uint64_t rate_limit = 0;       // bytes a second; 0: none
-  bool has_snapshot = false;
+  compat::SnapshotParam snapshot;
   bool has_sparse_size = false;
   bool image_opts = false;
   bool target_image_opts = false;

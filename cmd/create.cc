@@ -87,8 +87,8 @@ class Create {
                                    proto::Config& config);
   // As Adopt, where the backing file is not looked at.
   std::optional<std::string> AdoptUnseen();
-  int Write(compat::CreateOptions& options, const proto::Config& config,
-            bool may_write);
+  int Write(compat::CreateOptions& options, const compat::TargetOptions& target,
+            const proto::Config& config, bool may_write);
   void PrintFormatting(const compat::CreateOptions& options) const;
 
   int Fail(const std::string& text) const {
@@ -309,7 +309,7 @@ int Create::Make(compat::CreateOptions& options,
     const auto plan = Plan(config);
     // Without a plan the guest tells why when it runs again.
     if (!plan)
-      return Write(options, config, false);
+      return Write(options, target, config, false);
     if (const auto error = Adopt(*plan, options, config)) {
       std::string line =
           compat::ErrorLine(environment_.names, filename_ + ": " + *error);
@@ -327,15 +327,17 @@ int Create::Make(compat::CreateOptions& options,
     PrintFormatting(options);
     return Fail(target.creation_error);
   }
-  return Write(options, config, true);
+  return Write(options, target, config, true);
 }
 
-int Create::Write(compat::CreateOptions& options, const proto::Config& config,
-                  bool may_write) {
+int Create::Write(compat::CreateOptions& options,
+                  const compat::TargetOptions& target,
+                  const proto::Config& config, bool may_write) {
   vmm::Outputs outputs;
   if (may_write) {
     outputs.target = OutputPath();
     outputs.data_file = config.create().target().qcow2().data_file();
+    SetCreationModes(environment_, target, outputs);
   }
   vmm::Files files(environment_.policy, outputs);
   if (opens_backing() && !OpenBacking(files))

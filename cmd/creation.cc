@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/session.h"
+#include "compat/fault_text.h"
 #include "compat/filename.h"
 #include "compat/numbers.h"
 #include "compat/target_options.h"
@@ -72,6 +73,21 @@ void PrintWarnings(const Environment& environment,
   for (const std::string& value : options.hex_warnings()) {
     WriteAll(STDERR_FILENO, compat::HexSuffixWarning(environment.names, value));
   }
+}
+
+void SetCreationModes(const Environment& environment,
+                      const compat::TargetOptions& target,
+                      vmm::Outputs& outputs) {
+  outputs.nocow = target.nocow;
+  if (!target.extent_size_hint)
+    return;
+  outputs.extent_size_hint = *target.extent_size_hint;
+  outputs.on_hint_failure = [&environment](int error) {
+    WriteAll(STDERR_FILENO,
+             compat::WarningLine(environment.names,
+                                 "Failed to set extent size hint: " +
+                                     compat::ErrnoText(error)));
+  };
 }
 
 int RefuseObject(const Environment& environment) {

@@ -7,6 +7,7 @@
 
 #include "cmd/command.h"
 #include "compat/create_options.h"
+#include "compat/target_options.h"
 
 namespace instar::cmd {
 
@@ -31,6 +32,12 @@ OutputFormat FindOutputFormat(const std::string& format_name,
 // Prints the warnings that reading `options` gave.
 void PrintWarnings(const Environment& environment,
                    const compat::CreateOptions& options);
+
+// Passes on to `outputs` how the host is to make the files. `environment` must
+// outlive it.
+void SetCreationModes(const Environment& environment,
+                      const compat::TargetOptions& target,
+                      vmm::Outputs& outputs);
 
 // An argument of --object. There are no objects; returns the exit status.
 int RefuseObject(const Environment& environment);

@@ -9,6 +9,7 @@
 #include "cmd/creation.h"
 #include "cmd/info_findings.h"
 #include "cmd/session.h"
+#include "cmd/source.h"
 #include "compat/create_options.h"
 #include "compat/help.h"
 #include "compat/info_json.h"
@@ -63,8 +64,7 @@ class Info {
 
   const Environment& environment_;
   std::string filename_;
-  std::string format_;
-  bool has_format_ = false;
+  std::optional<std::string> format_;
   std::string output_ = "human";
   std::string cache_ = "writeback";
   vmm::CacheMode cache_mode_ = vmm::CacheMode::kWriteback;
@@ -83,7 +83,6 @@ std::optional<int> Info::ParseOne(const compat::ParsedOption& option) {
       return 0;
     case static_cast<int>(Opt::kFormat):
       format_ = option.value;
-      has_format_ = true;
       break;
     case static_cast<int>(Opt::kOutput):
       output_ = option.value;
@@ -139,18 +138,8 @@ std::optional<int> Info::Check() {
   if (!cache_mode)
     return PrintError(environment_, "Invalid cache option: " + cache_);
   cache_mode_ = *cache_mode;
-  if (image_opts_ && has_format_) {
-    return PrintError(environment_,
-                      "--image-opts and --format are mutually exclusive");
-  }
-  if (image_opts_)
-    return PrintError(environment_, compat::Unsupported("--image-opts"));
   if (limits_)
     return PrintError(environment_, compat::Unsupported("--limits"));
-  if (has_format_ && compat::FindFormat(format_) == nullptr) {
-    return PrintError(environment_, "Could not open '" + filename_ +
-                                        "': Unknown driver '" + format_ + '\'');
-  }
   return std::nullopt;
 }
 
@@ -165,24 +154,30 @@ std::string Info::Render(const std::vector<compat::InfoNode>& chain) const {
 }
 
 int Info::Show() {
+  const auto source =
+      ReadSource(environment_, filename_, format_, image_opts_, force_share_);
+  if (!source)
+    return 1;
+  if (source->options.is_protocol)
+    return PrintError(environment_, compat::Unsupported("Driver 'file'"));
   tzset();  // the host program may not open files once the guest runs
   vmm::Policy policy = environment_.policy;
-  policy.force_share = force_share_;
+  policy.force_share = force_share_ || source->options.force_share;
   vmm::Files files(policy, vmm::Outputs{});
-  const auto slot = files.OpenSource(filename_, cache_mode_);
+  const auto slot = source->Open(files, cache_mode_);
   if (!slot)
-    return PrintOpenError(environment_, files);
+    return PrintOpenError(environment_, files, source->name);
 
   proto::Config config;
   proto::InfoConfig& info = *config.mutable_info();
-  info.mutable_source()->set_slot(*slot);
-  info.mutable_source()->set_format(format_);
-  info.mutable_source()->set_filename(filename_);
+  source->Describe(*slot, *info.mutable_source());
   info.set_backing_chain(backing_chain_);
   info.set_open_data_file(environment_.profile.info_opens_data_file);
 
   InfoFindings findings(files);
+  findings.set_shown_name(source->options.shown_name);
   Session session(environment_, files, compat::CommandKind::kInfo);
+  session.shown_names[*slot] = source->name;
   session.on_finding = [&](const proto::Finding& finding) {
     findings.Add(finding);
   };

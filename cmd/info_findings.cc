@@ -42,6 +42,25 @@ compat::InfoEncryption EncryptionOf(uint32_t method) {
   }
 }
 
+compat::InfoLuks LuksOf(const proto::LuksFacts& facts) {
+  compat::InfoLuks luks;
+  luks.cipher = Text(facts.cipher());
+  luks.cipher_mode = Text(facts.cipher_mode());
+  luks.ivgen_algorithm = Text(facts.ivgen_algorithm());
+  luks.ivgen_hash = Text(facts.ivgen_hash());
+  luks.hash = Text(facts.hash());
+  luks.uuid = Text(facts.uuid());
+  luks.payload_offset = facts.payload_offset();
+  luks.master_key_iterations = facts.master_key_iterations();
+  for (const proto::LuksSlot& slot : facts.slots()) {
+    luks.slots.push_back({.active = slot.active(),
+                          .iterations = slot.iterations(),
+                          .stripes = slot.stripes(),
+                          .key_offset = slot.key_offset()});
+  }
+  return luks;
+}
+
 compat::InfoQcow2 Qcow2Of(const proto::Qcow2Facts& facts) {
   compat::InfoQcow2 qcow2;
   qcow2.is_version_2 = facts.version() == 2;
@@ -55,7 +74,17 @@ compat::InfoQcow2 Qcow2Of(const proto::Qcow2Facts& facts) {
   qcow2.extended_l2 = facts.extended_l2();
   qcow2.encryption = EncryptionOf(facts.crypt_method());
   qcow2.has_bitmaps = facts.has_bitmaps();
+  if (facts.has_luks())
+    qcow2.luks = LuksOf(facts.luks());
   return qcow2;
+}
+
+compat::InfoVmdk VmdkOf(const proto::VmdkFacts& facts) {
+  compat::InfoVmdk vmdk;
+  vmdk.cid = facts.cid();
+  vmdk.parent_cid = facts.parent_cid();
+  vmdk.create_type = Text(facts.create_type());
+  return vmdk;
 }
 
 }  // namespace
@@ -74,17 +103,24 @@ void InfoFindings::Add(const proto::Finding& finding) {
     AddSnapshot(finding.snapshot());
   else if (finding.has_bitmap())
     AddBitmap(finding.bitmap());
+  else if (finding.has_vmdk_extent())
+    AddExtent(finding.vmdk_extent());
 }
 
 // A length is shown as qemu-img's file driver has it, in whole sectors.
 compat::InfoNode InfoFindings::FileNode(uint32_t slot) const {
   const abi::SlotInfo info = files_.info(slot);
   compat::InfoNode node;
-  node.filename = ShownPath(files_.path(slot));
+  // A name that stands for no protocol is shown as it is.
+  const std::string& path = files_.path(slot);
+  const bool is_extent = files_.origin(slot).role == proto::ROLE_EXTENT;
+  node.filename = is_extent ? path : ShownPath(path);
   node.format = "file";
   node.virtual_size =
       (info.size_bytes + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
   node.disk_size = info.allocated_bytes;
+  if (const uint32_t hint = files_.extent_size_hint(slot); hint != 0)
+    node.extent_size_hint = hint;
   return node;
 }
 
@@ -97,7 +133,8 @@ void InfoFindings::AddImage(const proto::ImageFacts& facts) {
   }
   compat::InfoNode node;
   compat::InfoNode file = FileNode(facts.slot());
-  node.filename = file.filename;
+  node.filename =
+      chain_.empty() && !shown_name_.empty() ? shown_name_ : file.filename;
   node.format = Text(facts.format());
   node.virtual_size = facts.virtual_size();
   node.cluster_size = facts.cluster_size();
@@ -113,6 +150,11 @@ void InfoFindings::AddImage(const proto::ImageFacts& facts) {
   node.backing_format = Text(facts.backing_format());
   if (facts.has_qcow2())
     node.qcow2 = Qcow2Of(facts.qcow2());
+  if (facts.has_luks())
+    node.luks = LuksOf(facts.luks());
+  if (facts.has_vmdk())
+    node.vmdk = VmdkOf(facts.vmdk());
+  image_slot_ = facts.slot();
 
   node.disk_size = file.disk_size;
   if (has_data_file) {
@@ -147,6 +189,30 @@ void InfoFindings::AddBitmap(const proto::BitmapFacts& facts) {
   bitmap.in_use = facts.in_use();
   bitmap.automatic = facts.automatic();
   chain_.back().qcow2->bitmaps.push_back(std::move(bitmap));
+}
+
+void InfoFindings::AddExtent(const proto::VmdkExtentFacts& facts) {
+  compat::InfoNode& image = chain_.back();
+  if (!image.vmdk || facts.slot() >= files_.size()) {
+    broke_rule_ = true;
+    return;
+  }
+  compat::InfoNode file = FileNode(facts.slot());
+  compat::InfoVmdkExtent extent;
+  extent.filename = file.filename;
+  extent.format = Text(facts.format());
+  extent.virtual_size = facts.virtual_size();
+  extent.cluster_size = facts.cluster_size();
+  extent.compressed = facts.compressed();
+  std::vector<compat::InfoVmdkExtent>& extents = image.vmdk->extents;
+  if (facts.slot() != image_slot_) {
+    // The latest child is shown first.
+    image.disk_size = image.disk_size.value_or(0) + file.disk_size.value_or(0);
+    image.children.insert(
+        image.children.begin(),
+        {"extents." + std::to_string(extents.size()), std::move(file)});
+  }
+  extents.push_back(std::move(extent));
 }
 
 }  // namespace instar::cmd

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "compat/info_node.h"
@@ -16,6 +17,9 @@ class InfoFindings {
   // `files` must outlive the findings.
   explicit InfoFindings(const vmm::Files& files) : files_(files) {}
 
+  // What the top image is called where its file's path is not its name.
+  void set_shown_name(const std::string& name) { shown_name_ = name; }
+
   void Add(const proto::Finding& finding);
 
   // The guest has said more than any chain of images holds, or has named files
@@ -28,11 +32,14 @@ class InfoFindings {
   void AddImage(const proto::ImageFacts& facts);
   void AddSnapshot(const proto::SnapshotFacts& facts);
   void AddBitmap(const proto::BitmapFacts& facts);
+  void AddExtent(const proto::VmdkExtentFacts& facts);
   compat::InfoNode FileNode(uint32_t slot) const;
 
   const vmm::Files& files_;
   std::vector<compat::InfoNode> chain_;
-  uint64_t num_bytes_ = 0;  // of all findings
+  std::string shown_name_;
+  uint32_t image_slot_ = 0;  // of the last image
+  uint64_t num_bytes_ = 0;   // of all findings
   bool broke_rule_ = false;
 };
 

@@ -20,9 +20,10 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"convert", &RunConvert},
-    {"create", &RunCreate},
-    {"info", &RunInfo},
+    {"check", &RunCheck},     {"compare", &RunCompare},
+    {"convert", &RunConvert}, {"create", &RunCreate},
+    {"info", &RunInfo},       {"map", &RunMap},
+    {"measure", &RunMeasure},
 };
 
 int Print(std::string_view text) {
@@ -129,6 +130,7 @@ int Main(int argc, char** argv) {
                           "' is no version of qemu-img");
   }
   environment.profile = compat::ProfileFor(*version);
+  environment.profile.has_own_features = environment.names.program == "instar";
   if (const auto error = ReadSettings(environment))
     return PrintError(environment, *error);
   Apply(configuration, environment);

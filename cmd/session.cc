@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "compat/fault_text.h"
 #include "compat/usage.h"
 
 namespace instar::cmd {
@@ -91,7 +92,8 @@ std::string VerdictText(const vmm::Outcome& outcome) {
 compat::FileRole RoleOf(int role) {
   if (role == proto::ROLE_BACKING)
     return compat::FileRole::kBacking;
-  if (role == proto::ROLE_DATA_FILE)
+  // Either counts as a part of the image that names it.
+  if (role == proto::ROLE_DATA_FILE || role == proto::ROLE_EXTENT)
     return compat::FileRole::kDataFile;
   return compat::FileRole::kCommandLine;
 }
@@ -99,6 +101,7 @@ compat::FileRole RoleOf(int role) {
 }  // namespace
 
 std::optional<std::string> ReadSettings(Environment& environment) {
+  environment.replay_log = environment.names.program == "instar";
   if (auto error = ReadJail(environment))
     return error;
   if (auto error = ReadPolicy(environment))
@@ -131,9 +134,15 @@ int PrintError(const Environment& environment, std::string_view text) {
   return 1;
 }
 
-int PrintOpenError(const Environment& environment, const vmm::Files& files) {
+int PrintOpenError(const Environment& environment, const vmm::Files& files,
+                   const std::string& name) {
+  return PrintOpenError(environment, files.error(), name);
+}
+
+int PrintOpenError(const Environment& environment, const vmm::FileError& error,
+                   const std::string& name) {
   return PrintError(environment,
-                    compat::OpenProblemText(ProblemOf(files.error())));
+                    compat::OpenProblemText(ProblemOf(error), name));
 }
 
 compat::FileProblem ProblemOf(const vmm::FileError& error) {
@@ -153,7 +162,7 @@ Session::Session(const Environment& environment, vmm::Files& files,
 
 void Session::OnFinding(const proto::Finding& finding) {
   if (finding.has_failure())
-    failure_ = finding.failure();
+    failure_ = compat::AsTold(finding.failure(), environment_.profile);
   else if (on_finding)
     on_finding(finding);
 }
@@ -171,9 +180,11 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
     if (slot >= files_.size())
       return {};
     const vmm::Origin origin = files_.origin(slot);
-    return {.path = files_.path(slot),
-            .role = RoleOf(origin.role),
-            .from = origin.from};
+    const auto shown = shown_names.find(slot);
+    return {
+        .path = shown != shown_names.end() ? shown->second : files_.path(slot),
+        .role = RoleOf(origin.role),
+        .from = origin.from};
   };
   context.problem = ProblemOf(files_.error());
   context.strict_policy = environment_.policy.strict;
@@ -192,12 +203,20 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
 bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
                   const vmm::Limits& limits) {
   failure_.reset();
-  const vmm::Outcome outcome = vmm::Run(image, config, files_, limits, *this);
+  proto::Config complete = config;
+  complete.set_vpc_size_prefers_geometry(
+      environment_.profile.vpc_size_prefers_geometry);
+  complete.set_replay_log(environment_.replay_log);
+  const vmm::Outcome outcome = vmm::Run(image, complete, files_, limits, *this);
   if (outcome.verdict == vmm::Verdict::kDone && outcome.success)
     return true;
   const bool is_told = outcome.verdict == vmm::Verdict::kDone && failure_;
-  if (is_told)
+  if (is_told) {
     WriteAll(STDERR_FILENO, compat::CorruptionText(*failure_));
+    const std::string preceding = compat::PrecedingText(*failure_);
+    if (!preceding.empty())
+      PrintError(environment_, preceding);
+  }
   PrintError(environment_,
              is_told ? compat::FailureText(*failure_, ContextFor(config))
                      : VerdictText(outcome));

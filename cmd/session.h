@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,8 @@ namespace instar::cmd {
 // Reads INSTAR_JAIL (kvm, process, auto), INSTAR_POLICY (default, strict),
 // INSTAR_ALLOW (directories, separated by colons) and INSTAR_STALL_SECONDS
 // into `environment`. REQUIRES: environment.names is set: under the name
-// instar the policy is strict where nothing else is asked for.
+// instar the policy is strict where nothing else is asked for, and logs are
+// replayed.
 // Returns the words of what is wrong with them, or nothing.
 std::optional<std::string> ReadSettings(Environment& environment);
 
@@ -43,8 +45,12 @@ bool WriteAll(int descriptor, std::string_view text);
 // Prints "PROGRAM: TEXT" on stderr. Returns 1, the exit status.
 int PrintError(const Environment& environment, std::string_view text);
 
-// As PrintError, for the file that files.OpenSource has just refused.
-int PrintOpenError(const Environment& environment, const vmm::Files& files);
+// As PrintError, for the file that files.OpenSource has just refused. `name`:
+// what the user called it, where that is not its path.
+int PrintOpenError(const Environment& environment, const vmm::Files& files,
+                   const std::string& name = {});
+int PrintOpenError(const Environment& environment, const vmm::FileError& error,
+                   const std::string& name = {});
 
 // The host's last file error in the words of compat/.
 compat::FileProblem ProblemOf(const vmm::FileError& error);
@@ -60,6 +66,8 @@ class Session final : public vmm::Events {
   std::function<void(const proto::Finding&)> on_finding;
   // Called as vmm::Events::OnProgress is. May be empty.
   std::function<void(uint64_t done, uint64_t all)> on_progress;
+  // What the user called the file of a slot, where that is not its path.
+  std::map<uint32_t, std::string> shown_names;
   // For messages of create and convert; what else they need of the target is
   // in the configuration.
   std::string target_path;

@@ -37,6 +37,9 @@ std::string What(const proto::Failure& failure) {
       return "External data file host cluster offset " + Hex(failure.value()) +
              " does not match guest cluster offset: " + Hex(failure.value2()) +
              ", L2 index: " + Hex(failure.value3()) + ")";
+    case proto::FAULT_CHECK_REFBLOCK_OFFSET:
+      return "Refblock offset " + Hex(failure.value()) +
+             " unaligned (reftable index: " + Hex(failure.value2()) + ")";
     default:
       return "";
   }

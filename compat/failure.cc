@@ -153,6 +153,7 @@ std::string OpenText(const proto::Failure& failure,
                      const FailureContext& context) {
   if (failure.fault() == proto::FAULT_REFERENCE)
     return OpenReferenceText(failure, context);
+  const Place place = PlaceOf(failure.slot(), context);
   Words words;
   if (failure.fault() == proto::FAULT_LOCKED) {
     const FileProblem problem = ProblemFor(failure, context);
@@ -161,9 +162,18 @@ std::string OpenText(const proto::Failure& failure,
             ? Words{"Failed to lock the image: " + ErrnoText(problem.error), ""}
             : LockWords(problem);
   } else {
-    words.text = FaultText(failure);
+    words.text = FaultText(failure, place.path);
   }
-  const Place place = PlaceOf(failure.slot(), context);
+  // Where a format has no words, or an errno only, qemu puts its own around it.
+  if (failure.fault() == proto::FAULT_ERRNO ||
+      failure.fault() == proto::FAULT_DMG_STRUCTURE ||
+      failure.fault() == proto::FAULT_VMDK_OPEN ||
+      failure.fault() == proto::FAULT_OPEN_WITHOUT_WORDS)
+    words.text = CouldNotOpen(place.path) + words.text;
+  if (failure.fault() == proto::FAULT_QCOW_VERSION &&
+      (failure.value() == 2 || failure.value() == 3)) {
+    words.hint = "Try the 'qcow2' driver instead.";
+  }
   if (context.command == CommandKind::kInfo)
     return words.After(CouldNotOpen(place.path));
   return WithCreateHint(
@@ -224,8 +234,21 @@ std::string CreateText(const proto::Failure& failure,
 
 }  // namespace
 
-std::string OpenProblemText(const FileProblem& problem) {
-  return ProblemWords(problem, false).After(CouldNotOpen(problem.path));
+std::string OpenProblemText(const FileProblem& problem,
+                            const std::string& name) {
+  return ProblemWords(problem, false)
+      .After(CouldNotOpen(name.empty() ? problem.path : name));
+}
+
+proto::Failure AsTold(proto::Failure failure, const Profile& profile) {
+  const bool has_range = failure.fault() == proto::FAULT_RAW_OFFSET ||
+                         failure.fault() == proto::FAULT_RAW_RANGE;
+  if (has_range && !profile.raw_range_errors_show_values) {
+    failure.set_value(0);
+    if (failure.fault() == proto::FAULT_RAW_RANGE)
+      failure.set_value2(0);
+  }
+  return failure;
 }
 
 std::string FailureText(const proto::Failure& failure,
@@ -235,6 +258,25 @@ std::string FailureText(const proto::Failure& failure,
     return FaultText(failure);
   const std::string offset = std::to_string(failure.position());
   const int stage = failure.stage();
+  if (stage == proto::STAGE_SNAPSHOT)
+    return "Failed to load snapshot: " + FaultText(failure);
+  if (context.command == CommandKind::kMeasure) {
+    if (stage == proto::STAGE_STATUS)
+      return "Unable to get block status: " + FaultText(failure);
+    if (stage == proto::STAGE_CREATE)
+      return TargetWords(failure, context).text;
+  }
+  if (context.command == CommandKind::kMap && stage == proto::STAGE_STATUS)
+    return "Could not read file metadata: " + FaultText(failure);
+  if (context.command == CommandKind::kCompare) {
+    const std::string path = context.file(failure.slot()).path;
+    if (stage == proto::STAGE_STATUS)
+      return "Sector allocation test failed for " + path;
+    if (stage == proto::STAGE_READ) {
+      return "Error while reading offset " + offset + " of " + path + ": " +
+             FaultText(failure);
+    }
+  }
   if (stage == proto::STAGE_CREATE)
     return CreateText(failure, context);
   if (stage == proto::STAGE_READ)
@@ -248,6 +290,10 @@ std::string FailureText(const proto::Failure& failure,
   if (stage == proto::STAGE_FINISH)
     return context.target_path +
            ": Could not write to the end: " + FaultText(failure);
+  if (stage == proto::STAGE_CHECK) {
+    const bool no_checker = failure.fault() == proto::FAULT_NO_CHECKER;
+    return (no_checker ? "" : "Check failed: ") + FaultText(failure);
+  }
   return OpenText(failure, context);
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "compat/profile.h"
 #include "gen/guest.pb.h"
 
 namespace instar::compat {
@@ -20,7 +21,15 @@ struct FileProblem {
 };
 
 // Commands whose messages differ.
-enum class CommandKind : uint8_t { kInfo, kCreate, kConvert };
+enum class CommandKind : uint8_t {
+  kInfo,
+  kCreate,
+  kConvert,
+  kMeasure,
+  kMap,
+  kCompare,
+  kCheck,
+};
 
 enum class FileRole : uint8_t { kCommandLine, kBacking, kDataFile };
 
@@ -44,6 +53,9 @@ struct FailureContext {
   bool target_must_exist = false;  // convert -n
 };
 
+// The failure with the numbers that this release shows of it.
+proto::Failure AsTold(proto::Failure failure, const Profile& profile);
+
 // The text behind "qemu-img: ", without a newline at its end. It may hold a
 // second line, which is not prefixed.
 std::string FailureText(const proto::Failure& failure,
@@ -53,7 +65,9 @@ std::string FailureText(const proto::Failure& failure,
 // an entry of a qcow2 table cannot be; it has no prefix. Empty for all else.
 std::string CorruptionText(const proto::Failure& failure);
 
-// Opening a file that the command line names: "Could not open 'F': …".
-std::string OpenProblemText(const FileProblem& problem);
+// Opening a file that the command line names: "Could not open 'F': …". `name`:
+// F, where it is not the path.
+std::string OpenProblemText(const FileProblem& problem,
+                            const std::string& name = {});
 
 }  // namespace instar::compat

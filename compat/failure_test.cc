@@ -291,6 +291,16 @@ TEST(FailureText, HasWordsForEveryFaultAndStage) {
   }
 }
 
+TEST(FailureText, NamesADirtyLogsImageInItsHints) {
+  const proto::Failure failure = Make(proto::FAULT_VHDX_LOG_DIRTY, 2);
+  EXPECT_EQ(FailureText(failure, Chain(CommandKind::kConvert)),
+            "Could not open 'top.qcow2': Could not open backing file: Could "
+            "not open backing file: VHDX image file 'base.qcow2' opened "
+            "read-only, but contains a log that needs to be replayed\n"
+            "To replay the log, run:\n"
+            "qemu-img check -r all 'base.qcow2'");
+}
+
 TEST(CorruptionText, NamesTheEntryAndItsTable) {
   proto::Failure failure;
   failure.set_fault(proto::FAULT_QCOW2_CLUSTER_UNALIGNED);

@@ -21,13 +21,14 @@ constexpr std::span<const FaultRow> (*kTables[])() = {
     &CloopFaults,  &DmgFaults,   &LuksFaults, &RawFaults,       &CheckFaults,
 };
 
-std::string Hexadecimal(uint64_t number) {
+std::string Hexadecimal(uint64_t number, int width = 1) {
   char digits[32];
-  snprintf(digits, sizeof digits, "%" PRIx64, number);
+  snprintf(digits, sizeof digits, "%0*" PRIx64, width, number);
   return digits;
 }
 
-std::string Fill(std::string_view words, const proto::Failure& failure) {
+std::string Fill(std::string_view words, const proto::Failure& failure,
+                 std::string_view path) {
   std::string out;
   while (!words.empty()) {
     const size_t mark = std::min(words.find('{'), words.size());
@@ -57,8 +58,14 @@ std::string Fill(std::string_view words, const proto::Failure& failure) {
       case 'X':
         out += Hexadecimal(failure.value3());
         break;
+      case 'P':
+        out += Hexadecimal(failure.value(), 16);
+        break;
       case 'e':
         out += ErrnoText(failure.error());
+        break;
+      case 'p':
+        out += path;
         break;
       default:
         out += failure.text();
@@ -107,6 +114,17 @@ std::string NotInFormat(const proto::Failure& failure) {
   return "Image is not in " + format + " format";
 }
 
+// Ends wrap at 2^64, as qemu-img's do.
+std::string Range(uint64_t start, uint64_t length) {
+  return std::to_string(start) + '-' + std::to_string(start + length);
+}
+
+std::string VhdxOverlap(const proto::Failure& failure) {
+  return "VHDX region " + Range(failure.value(), failure.value3() >> 32) +
+         " overlaps with region " +
+         Range(failure.value2(), static_cast<uint32_t>(failure.value3()));
+}
+
 std::string UnsupportedPreallocation(uint64_t mode) {
   static constexpr const char* kModes[] = {"off", "metadata", "falloc", "full"};
   return std::string("Unsupported preallocation mode: ") +
@@ -128,16 +146,18 @@ std::string ErrnoText(int error) {
   return name != nullptr ? name : "Unknown error " + std::to_string(error);
 }
 
-std::string FaultText(const proto::Failure& failure) {
+std::string FaultText(const proto::Failure& failure, std::string_view path) {
   const proto::Fault fault = failure.fault();
   for (const auto table : kTables) {
     for (const FaultRow& row : table()) {
       if (row.fault == fault)
-        return Fill(row.words, failure);
+        return Fill(row.words, failure, path);
     }
   }
   if (fault == proto::FAULT_QCOW2_UNKNOWN_FEATURES)
     return UnknownFeatures(failure);
+  if (fault == proto::FAULT_CHECK_VHDX_REGION_OVERLAP)
+    return VhdxOverlap(failure);
   if (fault == proto::FAULT_NOT_IN_FORMAT)
     return NotInFormat(failure);
   if (fault == proto::FAULT_PREALLOCATION_UNSUPPORTED)
@@ -161,6 +181,17 @@ std::string FaultText(const proto::Failure& failure) {
            (failure.text().empty() ? "" : ": " + failure.text());
   }
   return ErrnoText(failure.error() != 0 ? failure.error() : EIO);
+}
+
+std::string PrecedingText(const proto::Failure& failure) {
+  if (failure.fault() < proto::FAULT_VHDX_REGION_OVERLAP ||
+      failure.fault() > proto::FAULT_VHDX_BAT_END)
+    return "";
+  constexpr int kToProblem =
+      proto::FAULT_CHECK_VHDX_REGION_OVERLAP - proto::FAULT_VHDX_REGION_OVERLAP;
+  proto::Failure problem = failure;
+  problem.set_fault(static_cast<proto::Fault>(failure.fault() + kToProblem));
+  return FaultText(problem);
 }
 
 }  // namespace instar::compat

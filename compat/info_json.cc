@@ -6,6 +6,12 @@
 namespace instar::compat {
 namespace {
 
+// Drivers that tell nothing of themselves have no dirty flag either.
+bool HasDriverInfo(const std::string& format) {
+  return format != "parallels" && format != "bochs" && format != "cloop" &&
+         format != "dmg";
+}
+
 constexpr uint64_t kNanoseconds = 1'000'000'000;
 
 Json Snapshots(const std::vector<InfoSnapshot>& snapshots) {
@@ -55,7 +61,9 @@ Json NodeJson(const InfoNode& node, const Profile& profile) {
   json.Add("virtual-size", Json::Unsigned(node.virtual_size));
   json.Add("filename", Json::String(node.filename));
   if (node.cluster_size != 0)
-    json.Add("cluster-size", Json::Unsigned(node.cluster_size));
+    // qemu-img's is an int; 2 GiB, which vpc may have, shows as negative.
+    json.Add("cluster-size",
+             Json::Number(static_cast<int32_t>(node.cluster_size)));
   json.Add("format", Json::String(node.format));
   if (node.disk_size)
     json.Add("actual-size", Json::Unsigned(*node.disk_size));
@@ -67,8 +75,10 @@ Json NodeJson(const InfoNode& node, const Profile& profile) {
     json.Add("encrypted", Json::Bool(true));
   if (node.has_backing_file)
     json.Add("backing-filename", Json::String(node.backing_file));
-  json.Add("dirty-flag",
-           Json::Bool(node.dirty && profile.info_reads_dirty_bit));
+  if (HasDriverInfo(node.format) && (!node.vmdk || node.vmdk->is_uniform())) {
+    json.Add("dirty-flag",
+             Json::Bool(node.dirty && profile.info_reads_dirty_bit));
+  }
   return json;
 }
 

@@ -65,6 +65,32 @@ struct InfoQcow2 {
   bool has_bitmaps = false;  // listed, even if there are none left
 };
 
+struct InfoVmdkExtent {
+  std::string filename;
+  std::string format;
+  uint64_t virtual_size = 0;  // bytes
+  uint64_t cluster_size = 0;  // bytes; 0: flat
+  bool compressed = false;
+};
+
+struct InfoVmdk {
+  uint32_t cid = 0;
+  uint32_t parent_cid = 0;
+  std::string create_type;
+  std::vector<InfoVmdkExtent> extents;
+
+  // Where extents differ, qemu-img's driver knows nothing of the image as a
+  // whole.
+  bool is_uniform() const {
+    for (const InfoVmdkExtent& extent : extents) {
+      if (extent.compressed != extents.front().compressed ||
+          extent.cluster_size != extents.front().cluster_size)
+        return false;
+    }
+    return true;
+  }
+};
+
 struct InfoChild;
 
 // An image, or a file beneath one.
@@ -85,6 +111,7 @@ struct InfoNode {
 
   std::vector<InfoSnapshot> snapshots;
   std::optional<InfoQcow2> qcow2;
+  std::optional<InfoVmdk> vmdk;
   std::optional<InfoLuks> luks;
   std::optional<uint64_t> extent_size_hint;  // of a file, bytes
 
@@ -92,7 +119,7 @@ struct InfoNode {
   std::vector<InfoChild> children;
 };
 
-// A node beneath another one: "file", "data-file".
+// A node beneath another one: "file", "data-file", "extents.0".
 struct InfoChild {
   std::string name;
   InfoNode node;

@@ -88,6 +88,27 @@ Json Qcow2Data(const InfoQcow2& qcow2, const Profile& profile) {
   return data;
 }
 
+Json VmdkData(const InfoVmdk& vmdk) {
+  Json extents = Json::List();
+  for (const InfoVmdkExtent& extent : vmdk.extents) {
+    Json entry = Json::Object();
+    if (extent.compressed)
+      entry.Add("compressed", Json::Bool(true));
+    entry.Add("virtual-size", Json::Unsigned(extent.virtual_size));
+    entry.Add("filename", Json::String(extent.filename));
+    if (extent.cluster_size != 0)
+      entry.Add("cluster-size", Json::Unsigned(extent.cluster_size));
+    entry.Add("format", Json::String(extent.format));
+    extents.Append(std::move(entry));
+  }
+  Json data = Json::Object();
+  data.Add("cid", Json::Unsigned(vmdk.cid));
+  data.Add("parent-cid", Json::Unsigned(vmdk.parent_cid));
+  data.Add("create-type", Json::String(vmdk.create_type));
+  data.Add("extents", std::move(extents));
+  return data;
+}
+
 Json FileData(const InfoNode& node) {
   Json data = Json::Object();
   if (node.extent_size_hint)
@@ -108,6 +129,8 @@ std::optional<Json> FormatSpecific(const InfoNode& node,
                                    const Profile& profile) {
   if (node.qcow2)
     return Wrap("qcow2", Qcow2Data(*node.qcow2, profile));
+  if (node.vmdk)
+    return Wrap("vmdk", VmdkData(*node.vmdk));
   if (node.luks)
     return Wrap("luks", LuksData(*node.luks, false, profile));
   if (node.format == "file")

@@ -59,7 +59,8 @@ class Page {
     if (node.encrypted)
       Line("encrypted: yes");
     if (node.cluster_size != 0)
-      Line("cluster_size: " + std::to_string(node.cluster_size));
+      Line("cluster_size: " +  // an int in qemu-img
+           std::to_string(static_cast<int32_t>(node.cluster_size)));
     if (node.dirty && profile_.info_reads_dirty_bit)
       Line("cleanly shut down: no");
   }

@@ -67,6 +67,8 @@ constexpr OptionRow kOptions[] = {
     {"check", Opt::kRepair, 'r', "repair", "leaks|all"},
     {"check", Opt::kSourceCache, 'T', "cache", "src_cache", kAlways, kRework},
     {"check", Opt::kForceShare, 'U', "force-share", nullptr},
+    {"check", Opt::kChain, 0, "chain", nullptr, kAlways, kAlways,
+     Flavour::kOwn},
 
     {"commit", Opt::kHelp, 'h', "help", nullptr},
     {"commit", Opt::kObject, 0, "object", "objectdef"},
@@ -294,6 +296,8 @@ std::vector<OptionRow> OptionsOf(std::string_view command,
     if (row.flavour == kUpstream && profile.version.debian)
       continue;
     if (row.flavour == kDebian && !profile.version.debian)
+      continue;
+    if (row.flavour == Flavour::kOwn && !profile.has_own_features)
       continue;
     if (!Has(row.name_since, profile))
       row.name = nullptr;

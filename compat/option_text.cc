@@ -34,6 +34,7 @@ constexpr Row kRows[] = {
     {Opt::kCompress, "compresses what is written"},
     {Opt::kStrict, "compares sizes and allocation as well"},
     {Opt::kBackingChain, "describes the backing files as well"},
+    {Opt::kChain, "checks the backing files as well"},
     {Opt::kLimits, "shows the limits of requests"},
     {Opt::kSize, "size of the image to measure"},
     {Opt::kRepair, "repairs: leaks, or all"},

@@ -25,10 +25,11 @@ OptionReader::OptionReader(const Names& names, const Profile& profile,
     : names_(names),
       profile_(profile),
       command_(command),
-      rows_(OptionsOf(command, profile)) {
+      rows_(OptionsOf(command, profile)),
+      getopt_reports_(profile.getopt_reports_errors || command == "measure") {
   // getopt names the program in its own messages by what it finds here.
-  words_.push_back(names.argv0);
-  if (!command_.empty())
+  words_.push_back(profile.getopt_reports_errors ? names.argv0 : command_);
+  if (profile.getopt_reports_errors && !command_.empty())
     words_.back() += " " + command_;
   words_.insert(words_.end(), arguments.begin(), arguments.end());
   for (std::string& word : words_)
@@ -41,7 +42,7 @@ OptionReader::OptionReader(const Names& names, const Profile& profile,
   if (in_order)
     letters_ = "+";
   // With this ':' getopt prints nothing and tells the two errors apart.
-  if (!profile.getopt_reports_errors)
+  if (!getopt_reports_)
     letters_ += ":";
   for (const OptionRow& row : rows_) {
     if (row.letter == 0)
@@ -54,7 +55,7 @@ OptionReader::OptionReader(const Names& names, const Profile& profile,
 
 void OptionReader::Fail(std::string_view text) {
   failed_ = true;
-  if (!profile_.getopt_reports_errors)
+  if (!getopt_reports_)
     error_ = ErrorLine(names_, text);
   error_ += TryLine(names_, profile_, command_);
 }

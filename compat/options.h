@@ -42,6 +42,7 @@ enum class Opt : uint8_t {
   kCompress,
   kStrict,
   kBackingChain,
+  kChain,
   kLimits,
   kSize,
   kRepair,
@@ -91,7 +92,12 @@ enum class Opt : uint8_t {
   kNoDrain,
 };
 
-enum class Flavour : uint8_t { kAll, kUpstreamOnly, kDebianOnly };
+enum class Flavour : uint8_t {
+  kAll,
+  kUpstreamOnly,
+  kDebianOnly,
+  kOwn,  // under this program's own name only; see Profile
+};
 
 struct OptionRow {
   std::string_view command;  // empty: qemu-img itself
@@ -149,6 +155,8 @@ class OptionReader {
   const Profile& profile_;
   const std::string command_;
   std::vector<OptionRow> rows_;
+  // Of measure it always did.
+  const bool getopt_reports_;
   std::vector<std::string> words_;
   std::vector<char*> argv_;
   std::string letters_;

@@ -24,10 +24,27 @@ constexpr Release kReleases[] = {
     {{7, 2, 13}, [](Profile& p) { p.info_opens_data_file = false; }, {8, 0}},
     {{8, 2, 6}, [](Profile& p) { p.info_opens_data_file = false; }, {9, 0}},
     {{9, 0, 2}, [](Profile& p) { p.info_opens_data_file = false; }},
+    // map, compare
+    {{6, 1}, [](Profile& p) { p.map_shows_present = true; }},
+    {{8, 2}, [](Profile& p) { p.map_shows_compressed = true; }},
+    {{7, 2, 15},
+     [](Profile& p) { p.raw_range_errors_show_values = true; },
+     {8, 0}},
+    {{8, 2, 8},
+     [](Profile& p) { p.raw_range_errors_show_values = true; },
+     {9, 0}},
+    {{9, 0, 4},
+     [](Profile& p) { p.raw_range_errors_show_values = true; },
+     {9, 1}},
+    {{9, 1, 2}, [](Profile& p) { p.raw_range_errors_show_values = true; }},
     // everything else
     {{6, 0}, [](Profile& p) { p.copyright_year = 2021; }},
     {{6, 1}, [](Profile& p) { p.backing_format_required = true; }},
-    {{6, 2}, [](Profile& p) { p.enum_errors_name_value = true; }},
+    {{6, 2},
+     [](Profile& p) {
+       p.enum_errors_name_value = true;
+       p.check_reads_reserved_bits = true;
+     }},
     {{7, 0},
      [](Profile& p) {
        p.copyright_year = 2022;
@@ -40,9 +57,19 @@ constexpr Release kReleases[] = {
        p.detected_format_hint_ends_line = true;
        p.size_fraction_may_lack_integer = true;
        p.negative_size_is_out_of_range = true;
+       p.check_parallels = 1;
+     }},
+    {{8, 2},
+     [](Profile& p) {
+       p.parallels_has_bitmaps = true;
+       p.check_parallels = 2;
      }},
     {{9, 0}, [](Profile& p) { p.copyright_year = 2024; }},
-    {{10, 0}, [](Profile& p) { p.copyright_year = 2025; }},
+    {{10, 0},
+     [](Profile& p) {
+       p.copyright_year = 2025;
+       p.vpc_size_prefers_geometry = false;
+     }},
     {{10, 1},
      [](Profile& p) {
        p.getopt_reports_errors = true;
@@ -52,11 +79,13 @@ constexpr Release kReleases[] = {
        p.number_errors = NumberErrors::kQuoted;
        p.output_error_quotes_value = true;
        p.coroutine_count_is_a_number = true;
+       p.compare_object_error_is_usual = true;
      }},
     {{11, 0},
      [](Profile& p) {
        p.copyright_year = 2026;
        p.create_has_keep_data_file = true;
+       p.json_errors_have_position = true;
      }},
 };
 

@@ -84,6 +84,18 @@ struct Profile {
   // ---- convert ----
   bool zero_run_tail_splits = true;
 
+  // ---- measure ----
+  bool parallels_has_bitmaps = false;      // "bitmaps size" for such a source
+  bool json_errors_have_position = false;  // "1:11: JSON parse error"
+
+  // ---- map, compare ----
+  bool compare_object_error_is_usual = false;  // status 1, else 2
+  bool map_shows_present = false;     // and does not join what differs in it
+  bool map_shows_compressed = false;  // likewise
+  // Errors about the offset and the size of a raw image name what was asked
+  // for; else 0.
+  bool raw_range_errors_show_values = false;
+
   // ---- info ----
   bool info_reads_dirty_bit = false;    // "cleanly shut down: no"
   bool info_shows_child_nodes = false;  // "Child node '/file':", "children"
@@ -91,6 +103,21 @@ struct Profile {
                                         // size, and a failure if it is missing
   bool luks_shows_detached_header = false;
   SnapshotColumns snapshot_columns = SnapshotColumns::kNarrow;
+
+  // ---- check ----
+  // Reserved bits of qcow2 entries and bitmaps of subclusters are checked.
+  bool check_reads_reserved_bits = false;
+  // How much of a Parallels image is looked at: 0 where clusters begin, 1 all
+  // of each, 2 the offset of the data and duplicates too.
+  uint32_t check_parallels = 0;
+
+  // ---- This program ----
+  // Under its own name: options and checks that no qemu-img has.
+  bool has_own_features = false;
+  // ---- Formats ----
+  // A vpc image's geometry tells its size, but for a few creators; else only
+  // for two old ones.
+  bool vpc_size_prefers_geometry = true;
 };
 
 // The profile of a version. Versions between two releases behave as the older.

@@ -13,8 +13,8 @@ struct Row {
                TargetOptions& out);
 };
 
+// Formats above the file, which is made first; raw is its file.
 constexpr Row kRows[] = {
-    {"raw", &ReadRaw},
     {"qcow2", &ReadQcow2},
 };
 
@@ -46,6 +46,15 @@ TargetOptions ReadTargetOptions(const FormatRow& format,
   out.target.set_backing_file(options.Text("backing_file").value_or(""));
   out.target.set_backing_format(options.Text("backing_fmt").value_or(""));
   out.unsupported = FindUnsupported(format, options);
+  out.nocow = options.Bool("nocow").value_or(false);
+  const uint64_t hint = options.Number("extent_size_hint").value_or(0);
+  const bool is_large = hint > std::numeric_limits<uint32_t>::max();
+  if (options.Number("extent_size_hint"))
+    out.extent_size_hint = static_cast<uint32_t>(hint);
+  if (std::string_view(format.name) == "raw")
+    ReadRaw(options, profile, out);
+  if (is_large && out.creation_error.empty())
+    out.creation_error = "Extent size hint is too large";
   for (const Row& row : kRows) {
     if (row.format == format.name)
       row.read(options, profile, out);

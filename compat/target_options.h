@@ -2,6 +2,7 @@
 // finds wrong with them only when it makes the image.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "compat/create_options.h"
@@ -19,6 +20,9 @@ struct TargetOptions {
   // An error of the format's driver, due where a guest's would be. Empty:
   // none.
   std::string creation_error;
+  // How the host makes the files; the guest does not know of it.
+  bool nocow = false;
+  std::optional<uint32_t> extent_size_hint;  // bytes; absent: qemu-img's own
 };
 
 TargetOptions ReadTargetOptions(const FormatRow& format,

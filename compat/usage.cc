@@ -69,4 +69,19 @@ std::string OutputFormatError(const Names& names, const Profile& profile,
   return UsageError(names, profile, command, text);
 }
 
+std::string RepairError(const Names& names, const Profile& profile,
+                        std::string_view command, std::string_view value) {
+  if (!profile.output_error_quotes_value) {
+    return UsageError(
+        names, profile, command,
+        "Unknown option value for -r (expecting 'leaks' or 'all'): " +
+            std::string(value));
+  }
+  std::string text = "--repair (-r) expects 'leaks' or 'all'";
+  if (profile.output_error_has_comma)
+    text += ",";
+  text += " not '" + std::string(value) + "'";
+  return UsageError(names, profile, command, text);
+}
+
 }  // namespace instar::compat

@@ -42,4 +42,8 @@ std::string UnbuiltCommand(const Names& names, std::string_view command);
 std::string OutputFormatError(const Names& names, const Profile& profile,
                               std::string_view command, std::string_view value);
 
+// What -r says to anything but leaks and all.
+std::string RepairError(const Names& names, const Profile& profile,
+                        std::string_view command, std::string_view value);
+
 }  // namespace instar::compat

@@ -88,6 +88,10 @@ static_assert(sizeof(SlotInfo) == 24);
 
 enum class Jail : uint32_t { kKvm = 1, kProcess = 2 };
 
+enum BootFlag : uint32_t {
+  kBootStrictPolicy = 1,  // what an image is must be told, not guessed
+};
+
 struct Boot {
   uint32_t version;  // kVersion
   Jail jail;
@@ -95,7 +99,7 @@ struct Boot {
   uint32_t config_bytes;  // length of the Config message at kConfigOffset
   uint64_t memory_bytes;  // size of the region
   uint32_t num_slots;     // open at start: slots[0 .. num_slots)
-  uint32_t reserved;
+  uint32_t flags;         // BootFlag
   SlotInfo slots[kBootSlots];
 };
 static_assert(sizeof(Boot) <= kPageSize && offsetof(Boot, slots) == 32);

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "gen/guest.pb.h"
+#include "vmm/file_attributes.h"
 #include "vmm/locks.h"
 #include "vmm/open_file.h"
 #include "vmm/policy.h"
@@ -198,6 +199,13 @@ int64_t Files::State::Create(const std::string& path, CacheMode cache) {
   if (!Empty(entry.fd, Literal(path))) {
     return drop(static_cast<int>(-Fail(errno, path)));
   }
+  if (outputs.nocow) {
+    TurnOffCopyOnWrite(entry.fd);
+  }
+  const int hint_error = SetExtentSizeHint(entry.fd, outputs.extent_size_hint);
+  if (hint_error != 0 && outputs.on_hint_failure) {
+    outputs.on_hint_failure(hint_error);
+  }
   DropLocks(entry.fd, CreationLocks());
   entry.created = true;
   entry.reads_zero = true;
@@ -253,6 +261,9 @@ int64_t Files::State::OpenNamed(uint32_t from, int role,
   if (role == proto::ROLE_DATA_FILE) {
     // Never a protocol: taken as a local name, whatever it looks like.
     path = literal = name;
+  } else if (role == proto::ROLE_EXTENT) {
+    // Nor here; but the name is relative to the image.
+    path = literal = ResolveExtent(Literal(image.path), name);
   } else {
     path = ResolveReference(image.path, name);
     if (HasProtocol(path) && !HasFilePrefix(path)) {
@@ -276,7 +287,8 @@ int64_t Files::State::OpenNamed(uint32_t from, int role,
     return slot;
   }
   const auto index = static_cast<uint32_t>(slot);
-  if (InChain(from, *entries[index])) {
+  // An extent is read as bytes: one that is the image itself makes no loop.
+  if (role != proto::ROLE_EXTENT && InChain(from, *entries[index])) {
     size.store(index);
     close(entries[index]->fd);
     entries[index].reset();
@@ -317,6 +329,10 @@ std::optional<uint32_t> Files::OpenSource(const std::string& path,
   return static_cast<uint32_t>(slot);
 }
 
+bool Files::strict() const {
+  return state_->policy.strict;
+}
+
 uint32_t Files::size() const {
   return state_->size.load();
 }
@@ -345,6 +361,10 @@ abi::SlotInfo Files::info(uint32_t slot) const {
                (entry.reads_zero ? abi::kSlotReadsZero : 0U);
   info.request_alignment = entry.alignment;
   return info;
+}
+
+uint32_t Files::extent_size_hint(uint32_t slot) const {
+  return slot < size() ? ExtentSizeHint(state_->entries[slot]->fd) : 0;
 }
 
 const FileError& Files::error() const {

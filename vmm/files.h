@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,12 +52,17 @@ struct Outputs {
   // Backing file of the output, opened for reading when the guest asks
   // (ROLE_TARGET_BACKING). As a path to open.
   std::string backing;
+  // How the files are made that the command creates.
+  bool nocow = false;
+  uint32_t extent_size_hint = 1 << 20;  // bytes, as qemu-img's; 0: none
+  // Called with the errno of a hint that could not be set. May be empty.
+  std::function<void(int error)> on_hint_failure = {};
 };
 
 // What an image may make the host open (docs/threat-model.md).
 struct Policy {
   // Only files beneath the directory of the image on the command line, or
-  // beneath one of `allowed`.
+  // beneath one of `allowed`. Guests refuse what OpenRules says.
   bool strict = false;
   std::vector<std::string> allowed;
   bool force_share = false;  // -U
@@ -73,13 +79,16 @@ class Files {
   // and sets error().
   std::optional<uint32_t> OpenSource(const std::string& path, CacheMode cache);
 
+  bool strict() const;  // Policy::strict
+
   uint32_t size() const;  // slots are 0 .. size()-1
   // The path as messages show it: as typed, or as resolved from a reference.
   const std::string& path(uint32_t slot) const;
   // REQUIRES: slot < size().
   Origin origin(uint32_t slot) const;
-  abi::SlotInfo info(uint32_t slot) const;  // as of now
-  const FileError& error() const;           // of the last failure
+  abi::SlotInfo info(uint32_t slot) const;         // as of now
+  uint32_t extent_size_hint(uint32_t slot) const;  // bytes; 0: none
+  const FileError& error() const;                  // of the last failure
 
   // Deletes the output files that this command created (a failed create).
   void RemoveCreated();
@@ -96,6 +105,10 @@ class Files {
   struct State;
   State* state_;
 };
+
+// The path that an extent's name stands for in an image whose file is
+// `image_path`: itself where it is absolute, else beside the image.
+std::string ResolveExtent(std::string_view image_path, std::string_view name);
 
 // The path that a backing file name stands for in an image opened as
 // `image_path`: itself where it is absolute or has a protocol, else beside the

@@ -82,4 +82,10 @@ std::string ResolveReference(std::string_view image_path,
   return std::string(DirectoryOf(image_path)) + std::string(name);
 }
 
+std::string ResolveExtent(std::string_view image_path, std::string_view name) {
+  const std::string_view directory =
+      name.starts_with('/') ? std::string_view() : DirectoryOf(image_path);
+  return std::string(directory) + std::string(name);
+}
+
 }  // namespace instar::vmm

@@ -49,6 +49,7 @@ void FillBootPage(const GuestMemory& memory, const Program& program,
   boot.config_bytes = static_cast<uint32_t>(program.config.size());
   boot.memory_bytes = memory.size();
   boot.num_slots = files.size();
+  boot.flags = files.strict() ? uint32_t{abi::kBootStrictPolicy} : 0U;
   for (uint32_t i = 0; i < boot.num_slots; ++i) {
     boot.slots[i] = files.info(i);
   }

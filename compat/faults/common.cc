@@ -7,6 +7,20 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_OVERFLOW, "A size or an offset in the image is too large"},
     {proto::FAULT_OUT_OF_BOUNDS, "A structure leaves the room it has"},
     {proto::FAULT_CHAIN_TOO_DEEP, "The chain of backing files is too long"},
+    {proto::FAULT_IMAGE_SIZE,
+     "Could not refresh total sector count: File too large"},
+    {proto::FAULT_SNAPSHOT_UNSUPPORTED,
+     "Block format '{t}' used by device '' does not support temporarily "
+     "loading internal snapshots"},
+    {proto::FAULT_SNAPSHOT_MISSING, "Can't find snapshot"},
+    {proto::FAULT_POLICY_RAW_PROBED,
+     "No format is recognised and there is no partition table; the strict "
+     "policy wants to be told that an image is raw"},
+    {proto::FAULT_POLICY_FORMAT_MISSING,
+     "The strict policy opens no backing file without a recorded format, such "
+     "as '{t}'"},
+    {proto::FAULT_POLICY_SIZE,
+     "The strict policy allows no virtual size of {v} bytes"},
     {proto::FAULT_REFERENCE_REFUSED, "The policy does not allow '{t}'"},
 };
 

@@ -12,7 +12,8 @@ namespace instar::compat {
 struct FaultRow {
   proto::Fault fault;
   // {v}, {w} and {x}: value, value2 and value3 in decimal; {i}: value as an
-  // int32; {V}, {W}, {X}: in hexadecimal; {t}: the text; {e}: the errno's.
+  // int32; {V}, {W}, {X}: in hexadecimal; {P}: value in all 16 hexadecimal
+  // digits; {t}: the text; {e}: the errno's; {p}: the path of the image.
   std::string_view words;
 };
 
@@ -30,7 +31,7 @@ std::span<const FaultRow> CloopFaults();
 std::span<const FaultRow> DmgFaults();
 std::span<const FaultRow> LuksFaults();
 std::span<const FaultRow> RawFaults();
-// What `check` prints of a problem, a line for each.
+// What `check` of qcow2 prints of a problem, a line for each.
 std::span<const FaultRow> CheckFaults();
 
 }  // namespace instar::compat

@@ -15,6 +15,9 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_QCOW2_L1_TOO_LARGE, "Active L1 table too large"},
     {proto::FAULT_QCOW2_L1_OFFSET, "Active L1 table offset invalid"},
     {proto::FAULT_QCOW2_L1_TOO_SMALL, "L1 table is too small"},
+    {proto::FAULT_QCOW2_L1_READ, "Could not read L1 table: Input/output error"},
+    {proto::FAULT_QCOW2_REFTABLE_READ,
+     "Could not initialize refcount handling: Input/output error"},
     {proto::FAULT_QCOW2_REFTABLE_OFFSET,
      "Reference count table offset invalid"},
     {proto::FAULT_QCOW2_REFTABLE_TOO_LARGE, "Reference count table too large"},
@@ -25,7 +28,10 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_QCOW2_SNAPSHOT_EXTRA,
      "Too much extra metadata in snapshot table entry {v}\n"
      "You can force-remove this extra metadata with qemu-img check -r all"},
-    {proto::FAULT_QCOW2_SNAPSHOT_TABLE_TOO_BIG, "Snapshot table too large"},
+    {proto::FAULT_QCOW2_SNAPSHOT_TABLE_TOO_BIG,
+     "Snapshot table is too big\n"
+     "You can force-remove all {v} overhanging snapshots with qemu-img check "
+     "-r all"},
     {proto::FAULT_QCOW2_EXTENSION_TOO_LARGE, "Header extension too large"},
     {proto::FAULT_QCOW2_BACKING_NAME_TOO_LONG, "Backing file name too long"},
     {proto::FAULT_QCOW2_BACKING_NAME_OFFSET, "Invalid backing file offset"},
@@ -85,7 +91,7 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_QCOW2_BITMAP_DATA,
      "Could not read bitmap '{t}' from image: Invalid argument"},
     {proto::FAULT_QCOW2_BITMAP_TABLE,
-     "Could not read bitmap_table table from image for bitmap '{t}'"},
+     "Could not read bitmap_table table from image for bitmap '{t}': {e}"},
     {proto::FAULT_QCOW2_CREATE_CLUSTER_SIZE,
      "Cluster size must be a power of two between 512 and 2048k"},
     {proto::FAULT_QCOW2_CREATE_EXTENDED_L2_CLUSTER,
@@ -115,6 +121,13 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_QCOW2_CREATE_PREALLOCATION_BACKING,
      "Backing file and preallocation can only be used at the same time if "
      "extended_l2 is on"},
+    {proto::FAULT_QCOW2_MEASURE_REFCOUNT_VERSION,
+     "Different refcount widths than 16 bits require compatibility level 1.1 "
+     "or above (use compat=1.1 or greater)"},
+    {proto::FAULT_QCOW2_MEASURE_SIZE,
+     "The image size is too large (try using a larger cluster size)"},
+    {proto::FAULT_QCOW2_SNAPSHOT_L1_OFFSET, "Snapshot L1 table offset invalid"},
+    {proto::FAULT_QCOW2_SNAPSHOT_L1_TOO_LARGE, "Snapshot L1 table too large"},
 };
 
 }  // namespace

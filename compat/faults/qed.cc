@@ -1,9 +1,24 @@
 #include "compat/faults/faults.h"
 
 namespace instar::compat {
+namespace {
+
+constexpr FaultRow kRows[] = {
+    {proto::FAULT_QED_FEATURES, "Unsupported QED features: {V}"},
+    {proto::FAULT_QED_CLUSTER_SIZE, "QED cluster size is invalid"},
+    {proto::FAULT_QED_TABLE_SIZE, "QED table size is invalid"},
+    {proto::FAULT_QED_IMAGE_SIZE, "QED image size is invalid"},
+    {proto::FAULT_QED_L1_OFFSET, "QED table offset is invalid"},
+    {proto::FAULT_QED_HEADER_SIZE, "QED header size is too large"},
+    {proto::FAULT_QED_BACKING_NAME_OFFSET,
+     "QED backing filename offset is invalid"},
+    {proto::FAULT_QED_BACKING_NAME, "Failed to read backing filename"},
+};
+
+}  // namespace
 
 std::span<const FaultRow> QedFaults() {
-  return {};
+  return kRows;
 }
 
 }  // namespace instar::compat

@@ -59,7 +59,7 @@ void ReadQcow2(const CreateOptions& options, const Profile& profile,
     qcow2.set_extended_l2(*extended);
   if (const auto name = options.Text("data_file")) {
     qcow2.set_data_file(*name);
-    if (name->empty())
+    if (name->empty() && out.creation_error.empty())
       out.creation_error = "Could not create '': No such file or directory";
   }
   qcow2.set_data_file_raw(options.Bool("data_file_raw").value_or(false));

@@ -27,9 +27,6 @@ uint8_t* Memory(uint64_t offset) {
   return reinterpret_cast<uint8_t*>(abi::kGuestBase + offset);
 }
 
-// Decoded once; too large for a stack.
-instar_proto_Config config;
-
 }  // namespace
 
 const abi::Boot& boot() {
@@ -37,18 +34,19 @@ const abi::Boot& boot() {
 }
 
 void RunMain() {
-  Context context{
-      .config = &config,
-      .arena = Arena(MutableBytes(Memory(abi::kArenaOffset),
-                                  boot().memory_bytes - abi::kArenaOffset)),
-      .requests = &Requests::Of(0),
-  };
-  PrepareFindings(context.arena);
+  Arena arena(MutableBytes(Memory(abi::kArenaOffset),
+                           boot().memory_bytes - abi::kArenaOffset));
+  PrepareFindings(arena);
+  // Decoded once; too large for a stack.
+  const auto config = arena.New<instar_proto_Config>();
+  INSTAR_CHECK(config.ok());
   pb_istream_t stream =
       pb_istream_from_buffer(Memory(abi::kConfigOffset), boot().config_bytes);
-  if (!pb_decode(&stream, instar_proto_Config_fields, &config)) {
+  if (!pb_decode(&stream, instar_proto_Config_fields, config.value())) {
     Panic("the configuration does not decode");
   }
+  Context context{
+      .config = config.value(), .arena = arena, .requests = &Requests::Of(0)};
   Done(RunOperation(context));
 }
 

@@ -78,7 +78,40 @@ class ListReporter final : public FactsVisitor {
     Add(finding);
     return {};
   }
+
+  Status OnExtent(const VmdkExtentFacts& extent) override {
+    instar_proto_Finding finding = instar_proto_Finding_init_zero;
+    finding.which_kind = instar_proto_Finding_vmdk_extent_tag;
+    instar_proto_VmdkExtentFacts& out = finding.kind.vmdk_extent;
+    out.slot = extent.file->slot();
+    SetView(out.format, extent.format);
+    out.virtual_size = extent.virtual_size;
+    out.cluster_size = extent.cluster_size;
+    out.compressed = extent.compressed;
+    Add(finding);
+    return {};
+  }
 };
+
+void SetLuks(instar_proto_LuksFacts& out, const LuksFacts& facts) {
+  SetView(out.cipher, facts.cipher);
+  SetView(out.cipher_mode, facts.cipher_mode);
+  SetView(out.ivgen_algorithm, facts.ivgen_algorithm);
+  SetView(out.ivgen_hash, facts.ivgen_hash);
+  SetView(out.hash, facts.hash);
+  SetView(out.uuid, facts.uuid);
+  out.payload_offset = facts.payload_offset;
+  out.master_key_iterations = facts.master_key_iterations;
+  static_assert(sizeof out.slots / sizeof out.slots[0] == LuksFacts::kNumSlots);
+  out.slots_count = LuksFacts::kNumSlots;
+  for (uint64_t i = 0; i < LuksFacts::kNumSlots; ++i) {
+    const LuksSlotFacts& slot = facts.slots[i];
+    out.slots[i] = {.active = slot.active,
+                    .iterations = slot.iterations,
+                    .stripes = slot.stripes,
+                    .key_offset = slot.key_offset};
+  }
+}
 
 void SetQcow2(instar_proto_Qcow2Facts& out, const Qcow2Facts& facts) {
   out.version = facts.version;
@@ -93,6 +126,10 @@ void SetQcow2(instar_proto_Qcow2Facts& out, const Qcow2Facts& facts) {
   out.extended_l2 = facts.extended_l2;
   out.crypt_method = facts.crypt_method;
   out.has_bitmaps = facts.has_bitmaps;
+  if (facts.luks != nullptr) {
+    out.has_luks = true;
+    SetLuks(out.luks, *facts.luks);
+  }
 }
 
 }  // namespace
@@ -120,6 +157,16 @@ void ReportImage(const Image& image) {
   if (facts.qcow2 != nullptr) {
     out.has_qcow2 = true;
     SetQcow2(out.qcow2, *facts.qcow2);
+  }
+  if (facts.luks != nullptr) {
+    out.has_luks = true;
+    SetLuks(out.luks, *facts.luks);
+  }
+  if (facts.vmdk != nullptr) {
+    out.has_vmdk = true;
+    out.vmdk.cid = facts.vmdk->cid;
+    out.vmdk.parent_cid = facts.vmdk->parent_cid;
+    SetView(out.vmdk.create_type, facts.vmdk->create_type);
   }
   if (facts.data_file != nullptr) {
     out.has_data_slot = true;
@@ -157,6 +204,54 @@ void ReportPlan(uint64_t size, ByteView detected_format) {
   SetView(finding.kind.plan.detected_format, detected_format);
   Add(finding);
   FlushFindings();
+}
+
+void ReportMeasurement(const Measurement& sizes) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_measure_tag;
+  finding.kind.measure.required = sizes.required;
+  finding.kind.measure.fully_allocated = sizes.fully_allocated;
+  finding.kind.measure.has_bitmaps = sizes.has_bitmaps;
+  finding.kind.measure.bitmaps = sizes.bitmaps;
+  Add(finding);
+}
+
+void ReportComparison(const instar_proto_CompareResult& result) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_compare_tag;
+  finding.kind.compare = result;
+  Add(finding);
+}
+
+void ReportProblem(const Error& problem) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_problem_tag;
+  instar_proto_CheckProblem& out = finding.kind.problem;
+  out.fault = static_cast<instar_proto_Fault>(problem.fault);
+  out.value = problem.value;
+  out.value2 = problem.value2;
+  out.value3 = problem.value3;
+  out.error = problem.error;
+  const ByteView text = Text(problem);
+  SetView(out.text, text);
+  Add(finding);
+}
+
+void ReportCheck(const CheckResult& result, const Image& image) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_check_tag;
+  instar_proto_CheckResult& out = finding.kind.check;
+  out.corruptions = result.corruptions;
+  out.leaks = result.leaks;
+  out.check_errors = result.check_errors;
+  out.image_end_offset = result.image_end_offset;
+  out.total_clusters = result.total_clusters;
+  out.allocated_clusters = result.allocated_clusters;
+  out.fragmented_clusters = result.fragmented_clusters;
+  out.compressed_clusters = result.compressed_clusters;
+  out.slot = image.file().slot();
+  SetView(out.format, image.facts().format);
+  Add(finding);
 }
 
 void ReportPanic(const char* what) {

@@ -8,8 +8,10 @@
 #include "lib/base/arena.h"
 #include "lib/base/bytes.h"
 #include "lib/base/result.h"
+#include "lib/format/checker.h"
 #include "lib/format/facts.h"
 #include "lib/format/image.h"
+#include "lib/format/measure.h"
 
 namespace instar::guest {
 
@@ -27,7 +29,12 @@ void ReportImage(const Image& image);
 // The image's snapshots and bitmaps, each a finding.
 Status ReportLists(Image& image);
 void ReportFailure(const Error& error, FailurePlace place);
+void ReportMeasurement(const Measurement& sizes);
 void ReportPlan(uint64_t size, ByteView detected_format);
+void ReportComparison(const instar_proto_CompareResult& result);
+// A line of `check`, and what a check of `image` came to.
+void ReportProblem(const Error& problem);
+void ReportCheck(const CheckResult& result, const Image& image);
 void ReportPanic(const char* what);
 
 // Sends what is gathered. Findings reach the host in order; requests other

@@ -32,6 +32,21 @@ bool Failed(const Error& error, uint32_t slot) {
 
 }  // namespace
 
+OpenOptions OpenOptionsOf(const Context& context) {
+  return {
+      .vpc_size_prefers_geometry = context.config->vpc_size_prefers_geometry,
+      .replay_log = context.config->replay_log};
+}
+
+OpenOptions OpenOptionsOf(const Context& context,
+                          const instar_proto_Source& source) {
+  OpenOptions options = OpenOptionsOf(context);
+  options.raw_offset = source.raw_offset;
+  options.has_raw_size = source.has_raw_size;
+  options.raw_size = source.raw_size;
+  return options;
+}
+
 CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target) {
   return {.size = target.size,
           .preallocation = static_cast<Preallocation>(target.preallocation),

@@ -7,6 +7,7 @@
 #include "guest/rt/findings.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/result.h"
+#include "lib/format/image.h"
 #include "lib/format/target.h"
 
 namespace instar::guest {
@@ -16,6 +17,12 @@ template <typename Bytes>
 ByteView ViewOf(const Bytes& field) {
   return {field.bytes, field.size};
 }
+
+// How every image of the run is opened.
+OpenOptions OpenOptionsOf(const Context& context);
+// How the user wants an image of the command line opened.
+OpenOptions OpenOptionsOf(const Context& context,
+                          const instar_proto_Source& source);
 
 // The creation options in `target`; views point into the configuration.
 CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target);

@@ -3,6 +3,7 @@
 #include <pb_encode.h>
 
 #include "guest/rt/context.h"
+#include "guest/rt/known_extents.h"
 #include "lib/base/checked.h"
 
 namespace instar::guest {
@@ -17,6 +18,8 @@ Error FileError(int64_t result, uint64_t offset) {
           .value = offset,
           .error = static_cast<int32_t>(-result)};
 }
+
+constinit KnownExtents known_extents;
 
 Status StatusOf(int64_t result, uint64_t offset) {
   if (result < 0) {
@@ -60,6 +63,51 @@ Status SlotFile::ReadAt(uint64_t offset, MutableBytes out) {
     done += length;
   }
   return {};
+}
+
+Status SlotFile::ReadEach(const FileRead* reads, uint64_t count) {
+  for (uint64_t done = 0; done < count; done += kMaxReads) {
+    TRY(ReadBatch(reads + done, Min(count - done, kMaxReads)));
+  }
+  return {};
+}
+
+// All that one request can do are on their way together.
+Status SlotFile::ReadBatch(const FileRead* reads, uint64_t count) {
+  Ticket tickets[kMaxReads];
+  Status status;
+  for (uint64_t i = 0; i < count; ++i) {
+    const FileRead& read = reads[i];
+    const uint64_t length = read.out.size();
+    if (length == 0 || length > abi::kMaxTransferBytes ||
+        read.offset > INT64_MAX - length) {
+      const Status alone = ReadAt(read.offset, read.out);
+      if (!alone.ok()) {
+        status = alone;
+      }
+      tickets[i].result = static_cast<int64_t>(length);
+      continue;
+    }
+    Mine().Submit({.call = abi::Call::kRead,
+                   .slot = static_cast<uint16_t>(slot_),
+                   .offset = read.offset,
+                   .length = length,
+                   .buffer = AddressOf(read.out.data())},
+                  tickets[i]);
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    Mine().Await(tickets[i]);
+    const int64_t result = tickets[i].result;
+    if (result < 0) {
+      status = FileError(result, reads[i].offset);
+      continue;
+    }
+    const auto got = static_cast<uint64_t>(result);
+    const MutableBytes& out = reads[i].out;
+    INSTAR_CHECK(got <= out.size());
+    MutableBytes(out.data() + got, out.size() - got).Fill(0);
+  }
+  return status;
 }
 
 Status SlotFile::WriteAt(uint64_t offset, ByteView bytes) {
@@ -152,6 +200,12 @@ Status SlotFile::Flush() {
 }
 
 Result<FileExtent> SlotFile::Extent(uint64_t offset, uint64_t length) {
+  // What is written meanwhile changes the answer, and vCPU 0 alone walks
+  // through files.
+  const uint64_t end = TRY(CheckedAdd(offset, length));
+  if ((info_.flags & abi::kSlotWritable) == 0 && CurrentVcpu() == 0) {
+    return ExtentAhead(offset, end - offset);
+  }
   abi::HostExtent extent = {};
   const int64_t result = Mine().Call({.call = abi::Call::kExtents,
                                       .slot = static_cast<uint16_t>(slot_),
@@ -166,6 +220,32 @@ Result<FileExtent> SlotFile::Extent(uint64_t offset, uint64_t length) {
     return FileExtent{};
   }
   INSTAR_CHECK(extent.offset == offset);
+  return FileExtent{.length = Min(extent.length, length),
+                    .data = (extent.flags & abi::kHostExtentData) != 0};
+}
+
+Result<FileExtent> SlotFile::ExtentAhead(uint64_t offset, uint64_t length) {
+  abi::HostExtent extent = known_extents.Find(slot_, offset, length);
+  if (extent.length == 0) {
+    const uint16_t capacity = known_extents.Ask(slot_, offset);
+    const int64_t result =
+        Mine().Call({.call = abi::Call::kExtents,
+                     .slot = static_cast<uint16_t>(slot_),
+                     .offset = offset,
+                     .length = length,
+                     .buffer = AddressOf(known_extents.buffer()),
+                     .slot2 = capacity});
+    if (result < 0) {
+      return FileError(result, offset);
+    }
+    INSTAR_CHECK(result <= capacity);
+    if (result == 0) {
+      return FileExtent{};
+    }
+    known_extents.Learn(slot_, offset, length, static_cast<uint32_t>(result));
+    extent = *known_extents.buffer();
+    INSTAR_CHECK(extent.offset == offset);
+  }
   return FileExtent{.length = Min(extent.length, length),
                     .data = (extent.flags & abi::kHostExtentData) != 0};
 }
@@ -201,7 +281,6 @@ pb_callback_t BytesOf(const ByteView& view) {
 
 // The Reference message; the answer comes back in the same bytes.
 constexpr uint64_t kReferenceBytes = 8 << 10;
-uint8_t reference_buffer[kReferenceBytes];
 
 }  // namespace
 
@@ -212,15 +291,17 @@ Result<File*> HostOpener::Ask(uint32_t from, instar_proto_Role role,
   reference.role = role;
   reference.name = BytesOf(name);
   reference.format = BytesOf(format);
-  pb_ostream_t stream =
-      pb_ostream_from_buffer(reference_buffer, kReferenceBytes);
+  if (buffer_.empty()) {
+    buffer_ = TRY(arena_->Allocate(kReferenceBytes, 64));
+  }
+  pb_ostream_t stream = pb_ostream_from_buffer(buffer_.data(), buffer_.size());
   if (!pb_encode(&stream, instar_proto_Reference_fields, &reference)) {
     return Error{.fault = Fault::kOutOfBounds, .value = name.size()};
   }
   const int64_t result = Mine().Call({.call = abi::Call::kOpenReference,
                                       .slot = static_cast<uint16_t>(from),
                                       .length = stream.bytes_written,
-                                      .buffer = AddressOf(reference_buffer)});
+                                      .buffer = AddressOf(buffer_.data())});
   if (result < 0) {
     return Error{.fault = Fault::kReference,
                  .value = static_cast<uint64_t>(role),
@@ -229,7 +310,7 @@ Result<File*> HostOpener::Ask(uint32_t from, instar_proto_Role role,
                  .error = static_cast<int32_t>(-result)};
   }
   abi::SlotInfo info = {};
-  __builtin_memcpy(&info, reference_buffer, sizeof info);
+  __builtin_memcpy(&info, buffer_.data(), sizeof info);
   SlotFile* file =
       TRY(arena_->New<SlotFile>(static_cast<uint32_t>(result), info));
   return static_cast<File*>(file);
@@ -251,8 +332,31 @@ instar_proto_Role RoleOf(ReferenceRole role) {
 
 }  // namespace
 
+namespace {
+
+// The largest disk that any format with a limit of its own has: vhdx.
+constexpr uint64_t kMaxStrictBytes = uint64_t{64} << 40;
+
+bool IsStrict() {
+  return (boot().flags & abi::kBootStrictPolicy) != 0;
+}
+
+}  // namespace
+
+OpenRules HostOpener::rules() const {
+  if (!IsStrict()) {
+    return {};
+  }
+  return {.raw_needs_table = true, .max_virtual_bytes = kMaxStrictBytes};
+}
+
 Result<File*> HostOpener::Open(const File& from, ReferenceRole role,
                                ByteView name, ByteView format) {
+  if (IsStrict() && role == ReferenceRole::kBacking && format.empty()) {
+    return Error{.fault = Fault::kPolicyFormatMissing,
+                 .text = name.data(),
+                 .text_bytes = static_cast<uint32_t>(name.size())};
+  }
   File* file = TRY(Ask(from.slot(), RoleOf(role), name, format));
   return file;
 }

@@ -29,6 +29,7 @@ class SlotFile final : public File {
     return info_.request_alignment == 0 ? 1 : info_.request_alignment;
   }
   Status ReadAt(uint64_t offset, MutableBytes out) override;
+  Status ReadEach(const FileRead* reads, uint64_t count) override;
   Status WriteAt(uint64_t offset, ByteView bytes) override;
   Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
   Status Reserve(uint64_t offset, uint64_t length) override;
@@ -45,10 +46,14 @@ class SlotFile final : public File {
   void GrownTo(uint64_t end) { size_ = end > size_ ? end : size_; }
 
  private:
+  // Reads of ReadEach on their way at a time.
+  static constexpr uint64_t kMaxReads = 64;
   // Requests on their way that nobody waits for before Flush.
   static constexpr uint32_t kMaxLater = 64;
 
+  Result<FileExtent> ExtentAhead(uint64_t offset, uint64_t length);
   static void OnLaterDone(Ticket& ticket);
+  Status ReadBatch(const FileRead* reads, uint64_t count);
 
   uint32_t slot_;
   abi::SlotInfo info_;
@@ -67,6 +72,7 @@ class HostOpener final : public Opener {
  public:
   explicit HostOpener(Arena& arena) : arena_(&arena) {}
 
+  OpenRules rules() const override;
   Result<File*> Open(const File& from, ReferenceRole role, ByteView name,
                      ByteView format) override;
   // The command's own output (proto.Role ROLE_TARGET and ROLE_TARGET_DATA):
@@ -78,6 +84,7 @@ class HostOpener final : public Opener {
                     ByteView format);
 
   Arena* arena_;
+  MutableBytes buffer_;  // of references, once there is one
 };
 
 }  // namespace instar::guest

@@ -5,6 +5,7 @@
 //   ByteView      bytes of a length known at run time
 //   FixedView<N>  a record of N bytes: its fields are checked by the compiler
 //   MutableBytes  the same as ByteView, for writing
+//   ArrayView<F>  numbers of one kind, one behind the other
 //   Cursor        reads a ByteView from front to back
 #pragma once
 
@@ -73,6 +74,27 @@ class FixedView {
   const uint8_t* data_;
 };
 
+// Numbers that lie one behind the other, for loops over whole tables.
+template <typename F>
+class ArrayView {
+ public:
+  constexpr ArrayView() = default;
+  // REQUIRES: `data` points at `size` numbers that outlive the view.
+  constexpr ArrayView(const uint8_t* data, uint64_t size)
+      : data_(data), size_(size) {}
+
+  constexpr uint64_t size() const { return size_; }
+  // REQUIRES: i < size().
+  typename F::Value operator[](uint64_t i) const {
+    INSTAR_CHECK(i < size_);
+    return F::Decode(data_ + i * F::kSize);
+  }
+
+ private:
+  const uint8_t* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
 class ByteView {
  public:
   constexpr ByteView() = default;
@@ -124,6 +146,12 @@ class ByteView {
       return slice.error();
     }
     return F::Decode(slice.value().data());
+  }
+
+  // As many numbers as there are whole ones.
+  template <typename F>
+  ArrayView<F> Array() const {
+    return {data_, size_ / F::kSize};
   }
 
   bool Equals(ByteView other) const {

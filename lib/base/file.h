@@ -19,6 +19,12 @@ struct FileExtent {
 
 enum class FilePreallocation : uint8_t { kSparse, kFalloc, kFull };
 
+// One of several reads that may be on their way at a time.
+struct FileRead {
+  uint64_t offset = 0;
+  MutableBytes out;
+};
+
 class File {
  public:
   // The host's number for the file.
@@ -34,6 +40,14 @@ class File {
   // Fills `out` from `offset` on; bytes past the end of the file read as
   // zeroes. Errors: kErrno.
   virtual Status ReadAt(uint64_t offset, MutableBytes out) = 0;
+  // ReadAt for each of `count` reads, in any order. Errors: one read's; what
+  // the others gave is unspecified then.
+  virtual Status ReadEach(const FileRead* reads, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      TRY(ReadAt(reads[i].offset, reads[i].out));
+    }
+    return {};
+  }
   // Writes all of `bytes`, growing the file. Errors: kErrno.
   virtual Status WriteAt(uint64_t offset, ByteView bytes) = 0;
   // Makes [offset, +length) read as zeroes, growing the file as WriteAt would.

@@ -17,11 +17,23 @@ enum class ReferenceRole : uint8_t {
   kExtent,  // a part of the image (vmdk); the name is relative to the image
 };
 
+// What the policy asks of images themselves.
+struct OpenRules {
+  // A file is raw only where it is said to be, or where it at least has a
+  // partition table. Otherwise a guest that writes a header of another format
+  // to its raw disk chooses what is read the next time.
+  bool raw_needs_table = false;
+  uint64_t max_virtual_bytes = ~uint64_t{0};
+};
+
 class Opener {
  public:
+  virtual OpenRules rules() const { return {}; }
+
   // Opens, for reading, the file that the image in `from` calls `name`. The
   // File lives as long as the operation.
-  // Errors: kReference (with errno), kReferenceRefused, kBackingLoop.
+  // Errors: kReference (with errno), kReferenceRefused, kBackingLoop,
+  // kPolicyFormatMissing.
   virtual Result<File*> Open(const File& from, ReferenceRole role,
                              ByteView name, ByteView format) = 0;
 

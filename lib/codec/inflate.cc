@@ -17,6 +17,10 @@ constexpr uint64_t kZlibMemoryBytes = 48 * 1024;
 
 // A raw stream with distances up to 32 KiB, RFC 1951.
 constexpr int kRawWindowBits = -15;
+// A zlib stream with a window of up to 32 KiB, RFC 1950.
+constexpr int kZlibWindowBits = 15;
+
+constexpr uint64_t kMaxBytes = 0x7fff'ffff;  // zlib's counts are 32 bits wide
 
 voidpf AllocateFrom(voidpf opaque, uInt items, uInt size) {
   auto* arena = static_cast<Arena*>(opaque);
@@ -26,15 +30,17 @@ voidpf AllocateFrom(voidpf opaque, uInt items, uInt size) {
 
 void FreeNothing(voidpf /*opaque*/, voidpf /*address*/) {}
 
-bool InflateWithZlib(MutableBytes memory, ByteView packed, MutableBytes out) {
+// What zlib says of `packed`; whether `out` is full goes to `full`.
+int RunZlib(MutableBytes memory, int window_bits, ByteView packed,
+            MutableBytes out, bool& full) {
   Arena arena(memory);
   z_stream stream = {};
   stream.zalloc = &AllocateFrom;
   stream.zfree = &FreeNothing;
   stream.opaque = &arena;
-  if (inflateInit2_(&stream, kRawWindowBits, ZLIB_VERSION,
+  if (inflateInit2_(&stream, window_bits, ZLIB_VERSION,
                     static_cast<int>(sizeof stream)) != Z_OK) {
-    return false;
+    return Z_MEM_ERROR;
   }
   // zlib does not write to its input.
   stream.next_in = const_cast<Bytef*>(packed.data());
@@ -42,8 +48,32 @@ bool InflateWithZlib(MutableBytes memory, ByteView packed, MutableBytes out) {
   stream.next_out = out.data();
   stream.avail_out = static_cast<uInt>(out.size());
   const int outcome = inflate(&stream, Z_FINISH);
-  return (outcome == Z_STREAM_END || outcome == Z_BUF_ERROR) &&
-         stream.avail_out == 0;
+  full = stream.avail_out == 0;
+  return outcome;
+}
+
+// A zlib stream as nearly all are, RFC 1950: two bytes, deflate, a checksum.
+// (libdeflate's own function for it brings four more Adler-32 along.)
+bool InflateZlibFast(InflateState& state, ByteView packed, MutableBytes out) {
+  constexpr uint64_t kHeadBytes = 2;
+  constexpr uint32_t kPresetDictionary = 0x20;
+  const auto head = packed.At<Be16>(0);
+  if (!head.ok() || head.value() % 31 != 0 || (head.value() >> 8 & 15) != 8 ||
+      head.value() >> 12 > 7 || (head.value() & kPresetDictionary) != 0) {
+    return false;
+  }
+  const ByteView stream =
+      packed.Slice(kHeadBytes, packed.size() - kHeadBytes).value();
+  size_t consumed = 0;
+  size_t written = 0;
+  const auto outcome = libdeflate_deflate_decompress_ex(
+      state.decompressor, stream.data(), stream.size(), out.data(), out.size(),
+      &consumed, &written);
+  if (outcome != LIBDEFLATE_SUCCESS || written != out.size()) {
+    return false;
+  }
+  const auto sum = stream.At<Be32>(consumed);
+  return sum.ok() && sum.value() == adler32_z(1, out.data(), out.size());
 }
 
 }  // namespace
@@ -61,7 +91,6 @@ Result<InflateState*> CreateInflate(Arena& arena) {
 
 Status Inflate(InflateState& state, ByteView packed, MutableBytes out) {
   const Error failure = {.fault = Fault::kCompressedData};
-  constexpr uint64_t kMaxBytes = 0x7fff'ffff;  // zlib's counts are 32 bits wide
   if (packed.size() > kMaxBytes || out.size() > kMaxBytes) {
     return failure;
   }
@@ -73,8 +102,37 @@ Status Inflate(InflateState& state, ByteView packed, MutableBytes out) {
   if (outcome == LIBDEFLATE_SUCCESS) {
     return written == out.size() ? Status() : Status(failure);
   }
-  return InflateWithZlib(state.zlib_memory, packed, out) ? Status()
-                                                         : Status(failure);
+  bool full = false;
+  const int verdict =
+      RunZlib(state.zlib_memory, kRawWindowBits, packed, out, full);
+  return full && (verdict == Z_STREAM_END || verdict == Z_BUF_ERROR)
+             ? Status()
+             : Status(failure);
+}
+
+Status InflateZlib(InflateState& state, ByteView packed, MutableBytes out,
+                   bool may_go_on) {
+  const Error failure = {.fault = Fault::kCompressedData};
+  if (packed.size() > kMaxBytes || out.size() > kMaxBytes) {
+    return failure;
+  }
+  if (InflateZlibFast(state, packed, out)) {
+    return {};
+  }
+  bool full = false;
+  const int verdict =
+      RunZlib(state.zlib_memory, kZlibWindowBits, packed, out, full);
+  return full && (verdict == Z_STREAM_END ||
+                  (may_go_on && verdict == Z_BUF_ERROR))
+             ? Status()
+             : Status(failure);
 }
 
 }  // namespace instar::codec
+
+// zlib's checksum of gzip streams, which nobody unpacks here. Because this file
+// defines it, the linker does not take zlib's own with its tables, 12 KiB.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+extern "C" uLong crc32(uLong, const Bytef*, uInt) {
+  instar::Panic("a gzip stream");
+}

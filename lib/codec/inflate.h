@@ -1,4 +1,5 @@
-// Raw deflate (RFC 1951), one buffer to one buffer.
+// Deflate (RFC 1951), raw or in a zlib stream (RFC 1950), one buffer to one
+// buffer.
 #pragma once
 
 #include <cstdint>
@@ -22,5 +23,9 @@ Result<InflateState*> CreateInflate(Arena& arena);
 
 // As Unpacker::Inflate.
 Status Inflate(InflateState& state, ByteView packed, MutableBytes out);
+
+// As Unpacker::InflateZlib.
+Status InflateZlib(InflateState& state, ByteView packed, MutableBytes out,
+                   bool may_go_on);
 
 }  // namespace instar::codec

@@ -1,5 +1,8 @@
 // Unpacks compressed clusters. One Unpacker holds the working memory of one
 // worker, so that several vCPUs unpack at a time, each with its own.
+//
+// An interface, so that the libraries are part of those guests only that
+// create one: formats name no more than this.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +13,10 @@
 
 namespace instar::codec {
 
-struct InflateState;
-struct ZstdState;
-
 class Unpacker {
  public:
-  // Cuts all memory that unpacking will ever need from `arena`, about 150 KiB.
+  // Cuts all memory that unpacking will ever need from `arena`, 4 MiB, of which
+  // a format that is not packed with bzip2 touches about 150 KiB.
   // Not to be called on two vCPUs at a time: the codec libraries' allocation
   // hooks are global.
   // Errors: kNoMemory.
@@ -25,19 +26,26 @@ class Unpacker {
   // `packed`. What follows the bytes that fill `out` is ignored, even if it is
   // more of the stream.
   // Errors: kCompressedData.
-  Status Inflate(ByteView packed, MutableBytes out);
+  virtual Status Inflate(ByteView packed, MutableBytes out) = 0;
+
+  // Fills `out` from the zlib stream (RFC 1950) at the start of `packed`. The
+  // stream must end where `out` is full and fit its checksum; with `may_go_on`
+  // it may hold more than `out` takes. What follows the stream is ignored.
+  // Errors: kCompressedData.
+  virtual Status InflateZlib(ByteView packed, MutableBytes out,
+                             bool may_go_on) = 0;
+
+  // As InflateZlib, for a bzip2 stream.
+  virtual Status Bunzip2(ByteView packed, MutableBytes out) = 0;
 
   // Fills `out` from the zstd frames (RFC 8878) at the start of `packed`. A
   // frame must end where `out` is full; what follows it is ignored.
   // Errors: kCompressedData.
-  Status Zstd(ByteView packed, MutableBytes out);
+  virtual Status Zstd(ByteView packed, MutableBytes out) = 0;
 
-  Unpacker(InflateState* inflate, ZstdState* zstd)
-      : inflate_(inflate), zstd_(zstd) {}
-
- private:
-  InflateState* inflate_;
-  ZstdState* zstd_;
+ protected:
+  Unpacker() = default;
+  ~Unpacker() = default;
 };
 
 }  // namespace instar::codec

@@ -199,6 +199,112 @@ TEST_F(UnpackerTest, RefusesZstdFramesOfBeforeTheFormatWasFrozen) {
   }
 }
 
+// bzip2 -1 of BzipPlain().
+const Buffer kBzipPacked = {
+    0x42, 0x5a, 0x68, 0x31, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0x71, 0x0a,
+    0x7e, 0x02, 0x00, 0x00, 0xdb, 0x49, 0x81, 0xf0, 0x00, 0x7c, 0x00, 0x3e,
+    0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x08, 0x30, 0x00, 0xec, 0xb6, 0x08,
+    0x94, 0xf5, 0x21, 0x3d, 0x47, 0xa9, 0x81, 0x12, 0x8d, 0x4c, 0x40, 0xd0,
+    0x14, 0xa4, 0x24, 0x6a, 0x3d, 0x43, 0x4f, 0x9a, 0xfb, 0xb2, 0xdb, 0x8c,
+    0x63, 0x79, 0x2d, 0xb9, 0x40, 0x4a, 0x23, 0x20, 0xa3, 0x44, 0x64, 0x14,
+    0x6a, 0xb3, 0x08, 0x70, 0x86, 0x64, 0xbd, 0xcb, 0xd7, 0xf7, 0xb7, 0x7c,
+    0x55, 0x39, 0xde, 0xb3, 0x7a, 0x09, 0xbe, 0xf5, 0x8d, 0xea, 0x83, 0xbc,
+    0xc6, 0xb4, 0x21, 0xce, 0xda, 0xde, 0x4b, 0xdc, 0x93, 0x58, 0xa4, 0xcc,
+    0x44, 0x4c, 0xea, 0x44, 0x7f, 0xc4, 0x40, 0xb2, 0x13, 0x48, 0xa2, 0x71,
+    0x11, 0x12, 0x9f, 0xa4, 0x51, 0xa8, 0xa8, 0xde, 0x42, 0x74, 0x28, 0x9a,
+    0x8a, 0x89, 0x88, 0x88, 0x94, 0x79, 0x22, 0x82, 0x59, 0x9e, 0x49, 0x3a,
+    0xc5, 0x27, 0x58, 0x49, 0xc7, 0xea, 0xba, 0xc9, 0x0d, 0xe6, 0x33, 0xc5,
+    0x27, 0xac, 0xf3, 0x14, 0x99, 0x92, 0x4e, 0x35, 0x98, 0x43, 0x98, 0xad,
+    0xbe, 0x59, 0xf0, 0x3f, 0xc5, 0xdc, 0x91, 0x4e, 0x14, 0x24, 0x1c, 0x42,
+    0x9f, 0x80, 0x80,
+};
+
+Buffer BzipPlain() {
+  Buffer plain(3000);
+  for (uint64_t i = 0; i < plain.size(); ++i) {
+    plain[i] = static_cast<uint8_t>(i / 100 % 5 + (i % 7 != 0 ? 'a' : '0'));
+  }
+  plain.insert(plain.end(), 1000, 'z');
+  return plain;
+}
+
+bool Bunzips(const Buffer& packed, const Buffer& plain) {
+  fakes::TestArena arena(8 << 20);
+  Unpacker& unpacker = *Unpacker::Create(arena.arena()).value();
+  Buffer out(plain.size());
+  const bool ok =
+      unpacker.Bunzip2(View(packed), MutableBytes(out.data(), out.size())).ok();
+  return ok && out == plain;
+}
+
+TEST(UnpackerBzip2Test, UnpacksAStreamAndIgnoresWhatFollowsIt) {
+  EXPECT_TRUE(Bunzips(kBzipPacked, BzipPlain()));
+  EXPECT_TRUE(Bunzips(kBzipPacked + Buffer(100, 7), BzipPlain()));
+}
+
+TEST(UnpackerBzip2Test, RefusesAStreamThatDoesNotEndWhereTheOutputIsFull) {
+  EXPECT_FALSE(Bunzips(kBzipPacked, Head(BzipPlain(), 3999)));
+  EXPECT_FALSE(Bunzips(kBzipPacked, BzipPlain() + Buffer(1, 'z')));
+  EXPECT_FALSE(Bunzips({}, BzipPlain()));
+}
+
+TEST(UnpackerBzip2Test, RefusesATruncatedStream) {
+  for (uint64_t length = 0; length < kBzipPacked.size(); ++length) {
+    EXPECT_FALSE(Bunzips(Head(kBzipPacked, length), BzipPlain())) << length;
+  }
+}
+
+TEST(UnpackerBzip2Test, RefusesAStreamWithAnyBitFlipped) {
+  for (uint64_t bit = 0; bit < kBzipPacked.size() * 8 - 8; ++bit) {
+    Buffer damaged = kBzipPacked;
+    damaged[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    const bool is_level = bit / 8 == 3;  // blocks of another length will do
+    EXPECT_TRUE(is_level || !Bunzips(damaged, BzipPlain())) << bit;
+  }
+}
+
+Buffer ZlibOf(const Buffer& plain) {
+  uLongf size = compressBound(plain.size());
+  Buffer packed(size);
+  EXPECT_EQ(compress(packed.data(), &size, plain.data(), plain.size()), Z_OK);
+  packed.resize(size);
+  return packed;
+}
+
+bool InflatesZlib(const Buffer& packed, const Buffer& plain) {
+  fakes::TestArena arena(8 << 20);
+  Unpacker& unpacker = *Unpacker::Create(arena.arena()).value();
+  Buffer out(plain.size());
+  return unpacker
+             .InflateZlib(View(packed), MutableBytes(out.data(), out.size()),
+                          false)
+             .ok() &&
+         out == plain;
+}
+
+TEST(UnpackerZlibTest, InflatesAStreamAndIgnoresWhatFollowsIt) {
+  const Buffer plain = Text(3000000);
+  EXPECT_TRUE(InflatesZlib(ZlibOf(plain), plain));
+  EXPECT_TRUE(InflatesZlib(ZlibOf(plain) + Buffer(100, 7), plain));
+}
+
+TEST(UnpackerZlibTest, RefusesAStreamThatDoesNotEndWhereTheOutputIsFull) {
+  const Buffer plain = Text(3000);
+  EXPECT_FALSE(InflatesZlib(ZlibOf(plain), Head(plain, 2999)));
+  EXPECT_FALSE(InflatesZlib(ZlibOf(plain), plain + Buffer(1, 'a')));
+  EXPECT_FALSE(InflatesZlib({}, plain));
+}
+
+TEST(UnpackerZlibTest, RefusesAWrongChecksumAndATruncatedStream) {
+  const Buffer plain = Text(3000);
+  Buffer packed = ZlibOf(plain);
+  for (uint64_t length = 0; length < packed.size(); ++length) {
+    EXPECT_FALSE(InflatesZlib(Head(packed, length), plain)) << length;
+  }
+  packed.back() ^= 1;
+  EXPECT_FALSE(InflatesZlib(packed, plain));
+}
+
 TEST(UnpackerCreateTest, NeedsMemory) {
   fakes::TestArena arena(16 * 1024);
   const auto unpacker = Unpacker::Create(arena.arena());

@@ -25,6 +25,11 @@ void BlockCache::SetBlockBytes(uint64_t bytes) {
   }
 }
 
+void BlockCache::SetFile(File& file) {
+  file_ = &file;
+  SetBlockBytes(block_bytes_);
+}
+
 Result<ByteView> BlockCache::View(uint64_t offset, uint64_t length) {
   const uint64_t start = AlignDown(offset, block_bytes_);
   INSTAR_CHECK(length <= block_bytes_ - (offset - start));

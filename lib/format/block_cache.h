@@ -31,6 +31,9 @@ class BlockCache {
   // host's file may have no pages for yet, which shows in its extents.
   void SetBlockBytes(uint64_t bytes);
 
+  // Drops what is kept and reads another file from now on.
+  void SetFile(File& file);
+
   // The `length` bytes at `offset`, zeroes beyond the end of the file. Valid
   // until the next call.
   // REQUIRES: they lie in one block. Errors: kErrno.

@@ -1,7 +1,6 @@
 #include "lib/format/chain.h"
 
 #include "lib/base/checked.h"
-#include "lib/format/signatures.h"
 
 namespace instar {
 
@@ -59,26 +58,23 @@ Error Named(Fault fault, ByteView name) {
           .text_bytes = static_cast<uint32_t>(name.size())};
 }
 
-// The reader of `format`, or of what `head` shows where it is empty. A format
-// without a reader is refused by name, never read as raw.
+// The signature of a boot record, which a GPT is behind as well.
+bool HasPartitionTable(ByteView head) {
+  const auto signature = head.At<Be16>(510);
+  return signature.ok() && signature.value() == 0x55aa;
+}
+
+// The reader of `format`, or of what `head` shows where it is empty.
 Result<const Reader*> ChooseReader(ByteView head, ByteView format,
                                    ByteView filename) {
   if (format.empty()) {
-    const Reader& reader = Probe(head, filename);
-    int score = 0;
-    const ByteView other = FindSignature(head, filename, score);
-    if (score > reader.probe(head, filename)) {
-      return Named(Fault::kUnknownDriver, other);
-    }
-    return &reader;
+    return &Probe(head, filename);
   }
   const Reader* reader = FindReader(format);
-  if (reader != nullptr) {
-    return reader;
+  if (reader == nullptr) {
+    return Named(Fault::kUnknownDriver, format);
   }
-  return Named(ContradictsName(head, filename, format) ? Fault::kNotInFormat
-                                                       : Fault::kUnknownDriver,
-               format);
+  return reader;
 }
 
 }  // namespace
@@ -92,7 +88,17 @@ Result<Image*> OpenImage(Arena& arena, File& file, ByteView format,
   }
   const Reader* reader =
       TRY(ChooseReader(ByteView(head, sizeof head), format, filename));
-  return reader->open(arena, file, opener, options);
+  const OpenRules rules = opener.rules();
+  if (rules.raw_needs_table && format.empty() &&
+      reader->name.Equals(ByteView::Of("raw")) &&
+      !HasPartitionTable(ByteView(head, sizeof head))) {
+    return Error{.fault = Fault::kPolicyRawProbed};
+  }
+  Image* image = TRY(reader->open(arena, file, opener, options));
+  if (image->virtual_size() > rules.max_virtual_bytes) {
+    return Error{.fault = Fault::kPolicySize, .value = image->virtual_size()};
+  }
+  return image;
 }
 
 Result<Image*> OpenChain(Arena& arena, File& file, ByteView format,
@@ -149,6 +155,24 @@ Result<Extent> LocateAbove(Image* top, const Image* base, uint64_t offset,
     *owner = decider;
   }
   return extent;
+}
+
+Result<LayerExtent> LocateByLayer(Image* top, uint64_t offset,
+                                  uint64_t length) {
+  Image* layer = top;
+  LayerExtent found;
+  for (uint32_t depth = 0; depth <= kMaxChainDepth; ++depth) {
+    found.depth = depth;
+    found.extent = TRY(LocateIn(*layer, offset, length, true));
+    length = found.extent.length;
+    if (length == 0 ||
+        (found.extent.flags & (kExtentData | kExtentZero)) != 0 ||
+        layer->backing() == nullptr) {
+      break;
+    }
+    layer = layer->backing();
+  }
+  return found;
 }
 
 }  // namespace instar

@@ -19,7 +19,8 @@ const Reader& Probe(ByteView head, ByteView filename);
 const Reader* FindReader(ByteView name);
 
 // Opens `file` as `format`, or as what probing says where it is empty.
-// Errors: kUnknownDriver and those of the reader.
+// Errors: kUnknownDriver, kPolicyRawProbed, kPolicySize and those of the
+// reader.
 Result<Image*> OpenImage(Arena& arena, File& file, ByteView format,
                          ByteView filename, Opener& opener,
                          const OpenOptions& options);
@@ -46,5 +47,16 @@ Result<Image*> OpenChain(Arena& arena, File& file, ByteView format,
 // `owner`, where not null, becomes the layer that decided.
 Result<Extent> LocateAbove(Image* top, const Image* base, uint64_t offset,
                            uint64_t length, bool exact, Image** owner);
+
+struct LayerExtent {
+  Extent extent;
+  uint32_t depth = 0;  // of the layer that said so; 0 is the top
+};
+
+// The first layer, from the top down, that calls the bytes from `offset` on
+// data or zeroes, with qemu-img's ends: what `map` shows. Unlike LocateAbove it
+// names the layer whose backing file is missing or too short, not the one
+// below. Extents are exact.
+Result<LayerExtent> LocateByLayer(Image* top, uint64_t offset, uint64_t length);
 
 }  // namespace instar

@@ -48,7 +48,7 @@ class ChainTest : public ::testing::Test {
 TEST_F(ChainTest, FindsReadersByNameAndByProbing) {
   EXPECT_NE(FindReader(ByteView::Of("raw")), nullptr);
   EXPECT_NE(FindReader(ByteView::Of("qcow2")), nullptr);
-  EXPECT_EQ(FindReader(ByteView::Of("qcow")), nullptr);
+  EXPECT_EQ(FindReader(ByteView::Of("qcow3")), nullptr);
   std::vector<uint8_t> head(512);
   const ByteView view(head.data(), head.size());
   EXPECT_TRUE(Probe(view, {}).name.Equals(ByteView::Of("raw")));
@@ -57,6 +57,9 @@ TEST_F(ChainTest, FindsReadersByNameAndByProbing) {
   EXPECT_TRUE(Probe(ByteView(copy.bytes().data(), 512), {})
                   .name.Equals(ByteView::Of("qcow2")));
   copy.Put(4, 1, 4);
+  EXPECT_TRUE(Probe(ByteView(copy.bytes().data(), 512), {})
+                  .name.Equals(ByteView::Of("qcow")));
+  copy.Put(4, 0, 4);
   EXPECT_TRUE(Probe(ByteView(copy.bytes().data(), 512), {})
                   .name.Equals(ByteView::Of("raw")));
 }
@@ -156,6 +159,29 @@ TEST_F(ChainTest, TellsWhichLayerFailed) {
   ASSERT_FALSE(bad.ok());
   EXPECT_EQ(bad.error().fault, Fault::kQcow2Version);
   EXPECT_EQ(failure_.depth, 1u);
+}
+
+TEST_F(ChainTest, ARawImageMayHaveToShowAPartitionTable) {
+  opener_.set_rules({.raw_needs_table = true});
+  fakes::MemoryFile file(std::vector<uint8_t>(1024, 0));
+  const auto open = [&](ByteView format) {
+    return OpenImage(arena_.arena(), file, format, {}, opener_, {});
+  };
+  EXPECT_EQ(open({}).error().fault, Fault::kPolicyRawProbed);
+  EXPECT_TRUE(open(ByteView::Of("raw")).ok());
+  file.bytes()[510] = 0x55;
+  file.bytes()[511] = 0xaa;
+  EXPECT_TRUE(open({}).ok());
+}
+
+TEST_F(ChainTest, AnImageMayHaveToBeOfABoundedSize) {
+  Qcow2Seed seed;
+  fakes::MemoryFile file(seed.bytes());
+  for (const bool fits : {true, false}) {
+    opener_.set_rules(
+        {.max_virtual_bytes = seed.virtual_size() - (fits ? 0 : 1)});
+    EXPECT_EQ(OpenImage(arena_.arena(), file, {}, {}, opener_, {}).ok(), fits);
+  }
 }
 
 TEST_F(ChainTest, EndsAChainThatNeverEnds) {

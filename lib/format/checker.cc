@@ -13,4 +13,8 @@ const Checker* FindChecker(ByteView format) {
   return nullptr;
 }
 
+bool IsOwnChecker(const Checker& checker) {
+  return checker.name.Equals(ByteView::Of("vpc"));
+}
+
 }  // namespace instar

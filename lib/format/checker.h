@@ -12,12 +12,27 @@
 
 namespace instar {
 
+// How much of a Parallels image is looked at.
+enum class ParallelsCheck : uint8_t {
+  kBounds = 0,    // up to 8.0: that clusters begin in the file, and its end
+  kClusters = 1,  // 8.1: that clusters are in the file as a whole
+  kFull = 2,      // from 8.2: the data offset and duplicates too
+};
+
+// What releases of qemu-img look at and others do not.
+struct CheckRules {
+  bool reserved_bits = true;  // qcow2, and the bitmaps of subclusters
+  ParallelsCheck parallels = ParallelsCheck::kBounds;
+};
+
 // Receives what is wrong, in the order in which qemu-img prints it.
 class ProblemVisitor {
  public:
   // One line of qemu-img's: the fault, of the group "Check" of guest.proto,
   // with its numbers. Counting is the checker's.
   virtual Status OnProblem(const Error& problem) = 0;
+  // What is to be looked at.
+  virtual CheckRules rules() const { return {}; }
 
  protected:
   ~ProblemVisitor() = default;
@@ -33,6 +48,9 @@ struct CheckResult {
   uint64_t allocated_clusters = 0;
   uint64_t fragmented_clusters = 0;
   uint64_t compressed_clusters = 0;
+  // The errno with which the check ended before its end; 0: it did not. The
+  // numbers above are not shown then.
+  int32_t error = 0;
 };
 
 // What a format's checker.cc exports, as `constinit const Checker kChecker`.
@@ -48,5 +66,8 @@ struct Checker {
 
 // The checker of a format; null: qemu-img does not check it.
 const Checker* FindChecker(ByteView format);
+
+// qemu-img does not check this format, only we do.
+bool IsOwnChecker(const Checker& checker);
 
 }  // namespace instar

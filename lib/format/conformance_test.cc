@@ -34,6 +34,7 @@ class ConformanceTest : public ::testing::TestWithParam<Seed> {
     const std::string& name = GetParam().format;
     const std::vector<uint8_t> format(name.begin(), name.end());
     fakes::FakeOpener opener;
+    opener.Add("itself", file);  // for formats of several files
     file.ClearLog();
     const auto opened =
         OpenImage(arena_.arena(), file, ByteView(format.data(), format.size()),

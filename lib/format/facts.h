@@ -61,6 +61,8 @@ struct ImageFacts {
   ByteView format;            // qemu's driver name
   uint64_t virtual_size = 0;  // bytes
   uint64_t cluster_size = 0;  // bytes; 0 where the format has none
+  // Of unpacked compressed clusters, where they are longer than cluster_size.
+  uint64_t max_cluster_bytes = 0;
   bool encrypted = false;
   bool dirty = false;
   bool has_backing_file = false;

@@ -41,6 +41,17 @@ struct Extent {
                                 // cluster
 };
 
+// An internal snapshot, by what is known of it.
+struct SnapshotChoice {
+  // `id` is one or, where no snapshot has it, the name of one; `name` and the
+  // two flags mean nothing.
+  bool either = false;
+  bool has_id = false;
+  bool has_name = false;
+  ByteView id;
+  ByteView name;
+};
+
 class Image {
  public:
   const ImageFacts& facts() const { return facts_; }
@@ -69,6 +80,15 @@ class Image {
   virtual Status Unpack(ByteView packed, MutableBytes out,
                         codec::Unpacker& unpacker) const = 0;
 
+  // Lets the image show what an internal snapshot holds from now on. Its size
+  // stays the present one, as qemu-img has it.
+  // Errors: kSnapshotUnsupported, kSnapshotMissing and those of the format.
+  virtual Status SelectSnapshot(const SnapshotChoice& /*choice*/) {
+    return Error{.fault = Fault::kSnapshotUnsupported,
+                 .text = facts_.format.data(),
+                 .text_bytes = static_cast<uint32_t>(facts_.format.size())};
+  }
+
   // Lists snapshots, bitmaps and parts, in the image's order.
   virtual Status List(FactsVisitor& visitor) = 0;
 
@@ -84,6 +104,19 @@ class Image {
 struct OpenOptions {
   bool info_only = false;      // `info`: no guest-visible data will be read
   bool open_data_file = true;  // an external data file is opened
+  // raw: the part of the file that is the disk, in bytes; the rest of the file
+  // where no size is given.
+  uint64_t raw_offset = 0;
+  bool has_raw_size = false;
+  uint64_t raw_size = 0;
+  // For `check`: what it reports itself is no error of opening.
+  bool for_check = false;
+  // vpc: what tells the disk's size where its creator is none that is known to
+  // record it, as in qemu-img before 10.0 (vpc::SizeRule).
+  bool vpc_size_prefers_geometry = false;
+  // An image whose log (vhdx) was not written back is read as if it had been;
+  // else it is refused, as qemu-img refuses it where it may not write.
+  bool replay_log = false;
 };
 
 // What a format's reader.cc exports, as `constinit const Reader k…Reader`.

@@ -8,6 +8,7 @@ what qemu-img V printed, on the same stream, with the same exit status.
   replay.py show --bin PROGRAM [--version V] SCENARIO...
   replay.py capture --bins DIR [SCENARIO...]
 
+Steps of other subcommands than those compared are run by the reference.
 SCENARIO is a part of a scenario's name, or a pattern with * for all of it. The
 program runs in the jail that INSTAR_JAIL names. The last line of `replay`
 counts scenarios, one for each version.
@@ -70,7 +71,7 @@ def replay(args):
     def one(item):
         path, version, subcommands, want = item
         got = scenario.run(path, os.path.abspath(args.bin), args.ref, version,
-                           args.env)
+                           args.env, subcommands)
         return (path.stem, version,
                 *(transcript.of_subcommands(t, subcommands)
                   for t in (want, got)))

@@ -43,8 +43,9 @@ def _digest(path):
 class Run:
     """One scenario under one program; `text` collects what it printed."""
 
-    def __init__(self, program, reference, env, directory):
+    def __init__(self, program, reference, env, directory, subcommands=()):
         self.program = program
+        self.subcommands = subcommands
         self.reference = reference
         self.env = env
         self.directory = directory
@@ -56,12 +57,20 @@ class Run:
             if argv[0] != "qemu-img":
                 raise ValueError(f"not a qemu-img command: {line}")
             return self._compared(
-                line, argv, self.program if mark == "$" else self.reference)
+                line, argv,
+                self._of_command(argv) if mark == "$" else self.reference)
         verb, *args = shlex.split(line)
         method = getattr(self, f"_do_{verb}", None)
         if method is None:
             raise ValueError(f"unknown verb: {line}")
         return method(line, *args)
+
+    def _of_command(self, argv):
+        """What runs a step: the program if its subcommand is compared; the
+        reference makes what others are to leave."""
+        compared = not self.subcommands or transcript.is_one_of(
+            argv, self.subcommands)
+        return self.program if compared else self.reference
 
     def _call(self, argv, program):
         return programs.run(program, argv, self.directory, self.env)
@@ -85,7 +94,7 @@ class Run:
                           f"{end.text}{end.errors}")
 
     def _do_run(self, _line, *argv):
-        self._set_up(argv, self.program)
+        self._set_up(argv, self._of_command(argv))
 
     def _do_ref(self, _line, *argv):
         self._set_up(argv, self.reference)
@@ -145,14 +154,17 @@ class Run:
         self.text += "yes\n" if self._path(name).exists() else "no\n"
 
 
-def run(path, program, reference, version=None, variable=None):
+def run(path, program, reference, version=None, variable=None,
+        subcommands=()):
     """The transcript of the scenario at `path` under `program`, which
-    `variable` tells to answer as `version`."""
+    `variable` tells to answer as `version`. Where `subcommands` are given, the
+    reference runs the steps of others."""
     with tempfile.TemporaryDirectory(prefix="scn-") as name:
         directory = pathlib.Path(name)
         more = {variable: version} if variable and version else {}
         run_ = Run(program, reference,
-                   programs.environment(directory, **more), directory)
+                   programs.environment(directory, **more), directory,
+                   subcommands)
         for line in path.read_text().splitlines():
             line = line.strip()
             if not line or line.startswith("#"):

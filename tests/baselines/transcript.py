@@ -49,11 +49,21 @@ def split(text):
     return steps
 
 
+def is_one_of(words, subcommands):
+    """Whether a command line runs one of `subcommands`: NAME, or NAME/WORD/…
+    for those of its lines that have none of the words."""
+    def fits(subcommand):
+        name, *without = subcommand.split("/")
+        return (len(words) > 1 and words[1] == name
+                and not any(w in words for w in without))
+    return any(map(fits, subcommands))
+
+
 def of_subcommands(steps, subcommands):
     """The steps that run one of `subcommands` or look at files they made."""
     def counts(step):
         words = step[0].split()
-        return words[0] != "$" or (len(words) > 2 and words[2] in subcommands)
+        return words[0] != "$" or is_one_of(words[1:], subcommands)
     return [s for s in steps if counts(s)] if subcommands else steps
 
 

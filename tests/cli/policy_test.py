@@ -61,6 +61,46 @@ class Strict(case.ProgramTest):
         self.fails(self.instar("info", "--backing-chain", top,
                                name="instar"))
 
+    def unguessed(self, *args, words):
+        """Refused by strict, as the name or by request, and not otherwise."""
+        self.fails(self.strict(*args), words)
+        self.fails(self.instar(*args, name="instar"), words)
+        self.succeeds(self.instar(*args))
+
+    def test_a_raw_image_must_be_called_raw(self):
+        self.raw("in/r.img", 1 << 20, (0, b"no partition table"))
+        self.unguessed("info", "in/r.img", words="policy")
+        self.unguessed("convert", "-O", "qcow2", "in/r.img", "out.qcow2",
+                       words="policy")
+        self.unguessed("measure", "in/r.img", words="policy")
+        self.succeeds(self.strict("info", "-f", "raw", "in/r.img"))
+
+    def test_a_raw_image_with_a_partition_table_needs_no_format(self):
+        self.raw("in/r.img", 1 << 20, (510, b"\x55\xaa"))
+        self.succeeds(self.strict("info", "in/r.img"))
+
+    def test_a_recorded_format_of_the_backing_file_is_enough(self):
+        self.raw("in/r.img", 1 << 20, (0, b"no partition table"))
+        self.make("create", "-q", "-f", "qcow2", "-b", "r.img", "-F", "raw",
+                  "in/top.qcow2")
+        self.succeeds(self.strict("info", "--backing-chain", "in/top.qcow2"))
+
+    def test_a_backing_file_without_a_recorded_format_is_refused(self):
+        top = self.overlay("base.qcow2")
+        image = self.path(top).read_bytes()
+        # The extension is still there, as one that nobody knows.
+        name = (0xe2792aca).to_bytes(4, "big")
+        self.assertEqual(image.count(name), 1)
+        self.path(top).write_bytes(image.replace(name, b"none"))
+        self.unguessed("info", "--backing-chain", top, words="policy")
+        self.unguessed("convert", "-O", "raw", top, "out.raw",
+                       words="policy")
+
+    def test_a_disk_beyond_64_tib_is_refused(self):
+        self.make("create", "-q", "-f", "qcow2", "-o", "cluster_size=2M",
+                  "in/large.qcow2", "65T")
+        self.unguessed("info", "in/large.qcow2", words="policy")
+
 
 class References(case.ProgramTest):
     """What no policy lets an image do."""

@@ -11,6 +11,9 @@ namespace instar::fakes {
 
 class FakeOpener final : public Opener {
  public:
+  OpenRules rules() const override { return rules_; }
+  void set_rules(const OpenRules& rules) { rules_ = rules; }
+
   void Add(const std::string& name, File& file) { files_[name] = &file; }
 
   Result<File*> Open(const File& /*from*/, ReferenceRole /*role*/,
@@ -24,6 +27,7 @@ class FakeOpener final : public Opener {
   }
 
  private:
+  OpenRules rules_;
   std::map<std::string, File*> files_;
 };
 

@@ -1,10 +1,11 @@
 // `convert`: sources, with all that lies below them, into one target.
 #include "guest/op/convert/pipeline.h"
-#include "guest/op/convert/unpacking.h"
+#include "guest/rt/chain.h"
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
 #include "guest/rt/slot_file.h"
+#include "guest/rt/unpacking.h"
 #include "lib/base/checked.h"
 #include "lib/convert/planner.h"
 #include "lib/format/chain.h"
@@ -22,62 +23,26 @@ struct Sources {
   uint64_t total_bytes = 0;  // whole sectors
 };
 
-// What a source's format needs of its file: that nobody writes to it.
-constexpr uint32_t kClaimSource =
-    abi::kClaimRead | abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
 constexpr uint32_t kClaimFormatTarget =
     abi::kClaimRead | abi::kClaimWrite | abi::kClaimResize |
     abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
 constexpr uint32_t kClaimRawTarget = abi::kClaimRead | abi::kClaimWrite;
 
-// Claims `top` and all layers below it.
-bool ClaimChain(Image* top) {
-  uint32_t depth = 0;
-  for (Image* layer = top; layer != nullptr && depth < kMaxChainDepth;
-       layer = layer->backing(), ++depth) {
-    const Status claimed = Claim(layer->file(), kClaimSource);
-    if (!claimed.ok()) {
-      ReportFailure(claimed.error(), {.slot = layer->file().slot()});
-      return false;
-    }
-  }
-  return true;
-}
-
-// The chain below `file`, or null after a report.
-Image* OpenClaimed(Context& context, File& file, ByteView format,
-                   ByteView filename) {
-  HostOpener opener(context.arena);
-  ChainFailure failure;
-  const Result<Image*> image =
-      OpenChain(context.arena, file, format, filename, opener, {}, failure);
-  if (!image.ok()) {
-    ReportFailure(image.error(), {.slot = failure.file->slot()});
-    return nullptr;
-  }
-  return ClaimChain(image.value()) ? image.value() : nullptr;
-}
-
 bool OpenSources(Context& context, Sources& sources) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
   INSTAR_CHECK(config.sources_count <= kMaxSources);
   for (uint32_t i = 0; i < config.sources_count; ++i) {
-    const instar_proto_Source& source = config.sources[i];
-    const Result<File*> file = SlotFile::AtBoot(context.arena, source.slot);
-    INSTAR_CHECK(file.ok());
-    Image* image = OpenClaimed(context, *file.value(), ViewOf(source.format),
-                               ViewOf(source.filename));
+    Image* image = OpenSource(context, config.sources[i], Sharing::kNothing);
     if (image == nullptr) {
+      return false;
+    }
+    if (config.has_snapshot && !ChooseSnapshot(*image, config.snapshot)) {
       return false;
     }
     sources.images[sources.count++] = image;
     sources.total_bytes += DivRoundUp(image->virtual_size(), 512) * 512;
-    uint32_t depth = 0;
-    for (const Image* layer = image; layer != nullptr && depth < kMaxChainDepth;
-         layer = layer->backing(), ++depth) {
-      sources.max_cluster_bytes =
-          Max(sources.max_cluster_bytes, layer->facts().cluster_size);
-    }
+    sources.max_cluster_bytes =
+        Max(sources.max_cluster_bytes, MaxClusterBytes(*image));
   }
   return true;
 }
@@ -144,7 +109,8 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
     return FailedOpening(below.error(), file);
   }
   output.backing = OpenClaimed(context, *below.value(), facts.backing_format,
-                               facts.backing_file);
+                               facts.backing_file, OpenOptionsOf(context),
+                               Sharing::kNothing);
   return output.backing != nullptr;
 }
 
@@ -212,12 +178,13 @@ bool Move(Context& context, Sources& sources, Output& output) {
       std::span<Image* const>(sources.images, sources.count), plan);
   Unpacking unpacking(context.arena, sources.max_cluster_bytes,
                       config.num_workers == 0 ? 1 : config.num_workers);
-  const Result<Pipeline*> pipeline =
-      Pipeline::Create(context, planner, *output.target, unpacking,
-                       {.split = convert::RuleFor(config.sparse_sectors,
-                                                  config.zero_run_tail_splits),
-                        .target_reads_zero = ReadsZero(config, output),
-                        .report_progress = config.progress});
+  LongCluster long_cluster(context.arena, unpacking, sources.max_cluster_bytes);
+  const Result<Pipeline*> pipeline = Pipeline::Create(
+      context, planner, *output.target, unpacking, long_cluster,
+      {.split =
+           convert::RuleFor(config.sparse_sectors, config.zero_run_tail_splits),
+       .target_reads_zero = ReadsZero(config, output),
+       .report_progress = config.progress});
   if (!pipeline.ok()) {
     return FailedOpening(pipeline.error(), *output.files.file);
   }

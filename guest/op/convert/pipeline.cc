@@ -5,13 +5,15 @@
 namespace instar::guest {
 
 Pipeline::Pipeline(Context& context, convert::Planner& planner, Target& target,
-                   Unpacking& unpacking, const PipelineOptions& options,
-                   MutableBytes data, MutableBytes packed, MutableBytes zeroes,
-                   Item* items, Transfer* transfers)
+                   Unpacking& unpacking, LongCluster& long_cluster,
+                   const PipelineOptions& options, MutableBytes data,
+                   MutableBytes packed, MutableBytes zeroes, Item* items,
+                   Transfer* transfers)
     : requests_(context.requests),
       planner_(&planner),
       target_(&target),
       unpacking_(&unpacking),
+      long_cluster_(&long_cluster),
       options_(options),
       data_(data),
       packed_(packed),
@@ -26,6 +28,7 @@ Pipeline::Pipeline(Context& context, convert::Planner& planner, Target& target,
 
 Result<Pipeline*> Pipeline::Create(Context& context, convert::Planner& planner,
                                    Target& target, Unpacking& unpacking,
+                                   LongCluster& long_cluster,
                                    const PipelineOptions& options) {
   Arena& arena = context.arena;
   const MutableBytes data = TRY(arena.Allocate(kDataBytes, 4096));
@@ -39,8 +42,8 @@ Result<Pipeline*> Pipeline::Create(Context& context, convert::Planner& planner,
   const MutableBytes place =
       TRY(arena.Allocate(sizeof(Pipeline), alignof(Pipeline)));
   return new (place.data())
-      Pipeline(context, planner, target, unpacking, options, data, packed,
-               zeroes, items, transfers);
+      Pipeline(context, planner, target, unpacking, long_cluster, options, data,
+               packed, zeroes, items, transfers);
 }
 
 bool Pipeline::Run() {
@@ -61,23 +64,10 @@ bool Pipeline::Run() {
   return !failed_;
 }
 
-// Nothing can move until a completion comes or a task ends. Tasks are waited
-// for by running them.
+// Nothing can move until a completion comes or a task ends.
 void Pipeline::Wait() {
   FlushRun();
-  if (unpacking_->HasRunning() && requests_->unannounced() != 0) {
-    requests_->Kick();
-  }
-  Workers& workers = Workers::Get();
-  if (workers.RunOne(0)) {
-    return;
-  }
-  workers.AwaitTask();
-  const uint32_t seen = requests_->event();
-  if (!requests_->Poll() && !CollectUnpacked()) {
-    requests_->Sleep(seen);
-  }
-  workers.StopAwaiting();
+  unpacking_->Wait(*requests_, [this] { return CollectUnpacked(); });
 }
 
 bool Pipeline::PlanChunks() {
@@ -233,7 +223,11 @@ void Pipeline::Complete(Transfer& transfer) {
   }
   while (UnpackJob* job = transfer.jobs) {
     transfer.jobs = job->next;
-    unpacking_->Push(*job);
+    // After a failure nothing new begins: a worker woken now would wake behind
+    // the end of the run.
+    if (!failed_) {
+      unpacking_->Push(*job);
+    }
   }
   transfer.next_free = free_transfers_;
   free_transfers_ = &transfer;

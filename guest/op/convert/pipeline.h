@@ -10,11 +10,12 @@
 
 #include <cstdint>
 
-#include "guest/op/convert/buffer_ring.h"
-#include "guest/op/convert/unpacking.h"
+#include "guest/rt/buffer_ring.h"
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
+#include "guest/rt/long_cluster.h"
 #include "guest/rt/requests.h"
+#include "guest/rt/unpacking.h"
 #include "guest/rt/workers.h"
 #include "lib/convert/planner.h"
 #include "lib/convert/split.h"
@@ -35,6 +36,7 @@ class Pipeline {
   // context's arena. Errors: kNoMemory.
   static Result<Pipeline*> Create(Context& context, convert::Planner& planner,
                                   Target& target, Unpacking& unpacking,
+                                  LongCluster& long_cluster,
                                   const PipelineOptions& options);
 
   // Moves everything. False: a failure has been reported.
@@ -99,9 +101,10 @@ class Pipeline {
   };
 
   Pipeline(Context& context, convert::Planner& planner, Target& target,
-           Unpacking& unpacking, const PipelineOptions& options,
-           MutableBytes data, MutableBytes packed, MutableBytes zeroes,
-           Item* items, Transfer* transfers);
+           Unpacking& unpacking, LongCluster& long_cluster,
+           const PipelineOptions& options, MutableBytes data,
+           MutableBytes packed, MutableBytes zeroes, Item* items,
+           Transfer* transfers);
 
   Item& ItemAt(uint64_t sequence) { return items_[sequence % kMaxChunks]; }
 
@@ -142,6 +145,7 @@ class Pipeline {
   convert::Planner* planner_;
   Target* target_;
   Unpacking* unpacking_;
+  LongCluster* long_cluster_;
   PipelineOptions options_;
   BufferRing data_;
   BufferRing packed_;

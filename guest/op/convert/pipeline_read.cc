@@ -80,6 +80,13 @@ Result<bool> Pipeline::FillExtent(Item& item, uint64_t sequence,
 
 Result<bool> Pipeline::FillPacked(uint64_t sequence, const Extent& extent,
                                   const Image& owner, MutableBytes out) {
+  if (extent.stored_bytes == 0) {
+    return Error{.fault = Fault::kCompressedData};
+  }
+  if (LongCluster::Is(extent)) {
+    TRY(long_cluster_->Read(extent, owner, out));
+    return true;
+  }
   UnpackJob* job = TRY(unpacking_->Take());
   if (job == nullptr) {
     return false;

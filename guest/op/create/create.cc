@@ -17,9 +17,11 @@ const Image* OpenBacking(Context& context, const instar_proto_Source& source) {
   INSTAR_CHECK(file.ok());
   HostOpener opener(context.arena);
   ChainFailure failure;
+  OpenOptions options = OpenOptionsOf(context);
+  options.info_only = true;
   const Result<Image*> image =
       OpenChain(context.arena, *file.value(), ViewOf(source.format),
-                ViewOf(source.filename), opener, {.info_only = true}, failure);
+                ViewOf(source.filename), opener, options, failure);
   if (!image.ok()) {
     ReportFailure(image.error(), {.slot = failure.file->slot()});
     return nullptr;

@@ -1,5 +1,6 @@
 // `info`: opens an image, and with backing_chain every image below it, and
 // reports what each format knows.
+#include "guest/rt/claims.h"
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
@@ -11,12 +12,12 @@ namespace {
 
 // `info` reads no guest-visible data, so that it asks for nothing but that
 // nobody changes the metadata under it; a raw image has none.
-Status ClaimForInfo(const Image& image) {
+Status ClaimForInfo(Image& image) {
   if (image.facts().format.Equals(ByteView::Of("raw"))) {
     return {};
   }
-  return Claim(image.file(),
-               abi::kClaimUnshareWrite | abi::kClaimUnshareResize);
+  return ClaimImage(image, abi::kClaimUnshareWrite | abi::kClaimUnshareResize,
+                    abi::kClaimUnshareResize);
 }
 
 struct Layer {
@@ -27,9 +28,10 @@ struct Layer {
 
 Result<Image*> DescribeLayer(Context& context, HostOpener& opener,
                              const Layer& layer) {
-  const OpenOptions options = {
-      .info_only = true,
-      .open_data_file = context.config->operation.info.open_data_file};
+  const instar_proto_InfoConfig& config = context.config->operation.info;
+  OpenOptions options = OpenOptionsOf(context, config.source);
+  options.info_only = true;
+  options.open_data_file = config.open_data_file;
   Image* image = TRY(OpenImage(context.arena, *layer.file, layer.format,
                                layer.filename, opener, options));
   const Status claimed = ClaimForInfo(*image);

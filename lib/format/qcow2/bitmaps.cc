@@ -107,7 +107,7 @@ Result<uint64_t> WalkEntry(BlockCache& cache, const Header& header, uint64_t at,
   const uint64_t extra_bytes = raw.Get<L::kExtraBytes>();
   const uint64_t length =
       TRY(CheckedAlignUp(L::kSize + extra_bytes + name_bytes, 8));
-  if (length > room || name_bytes == 0) {
+  if (length > room) {
     return Error{.fault = Fault::kQcow2BitmapDirectoryBroken};
   }
   if (extra_bytes != 0) {

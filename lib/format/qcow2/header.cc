@@ -98,8 +98,19 @@ bool IsTablePlace(const Header& header, uint64_t offset, uint64_t bytes) {
          offset % header.cluster_size() == 0;
 }
 
-Status CheckTables(const Header& header) {
-  if (header.refcount_table_clusters == 0) {
+Status CheckSnapshots(const Header& header) {
+  if (header.num_snapshots > kMaxSnapshots) {
+    return Wrong(Fault::kQcow2SnapshotsTooLarge);
+  }
+  if (!IsTablePlace(header, header.snapshots_offset,
+                    header.num_snapshots * SnapshotLayout::kSize)) {
+    return Wrong(Fault::kQcow2SnapshotOffset);
+  }
+  return {};
+}
+
+Status CheckTables(const Header& header, bool for_check) {
+  if (header.refcount_table_clusters == 0 && !for_check) {
     return Wrong(Fault::kQcow2ReftableMissing);
   }
   // Counts are 32 bits wide; no product below overflows.
@@ -111,12 +122,8 @@ Status CheckTables(const Header& header) {
   if (!IsTablePlace(header, header.refcount_table_offset, refcount_bytes)) {
     return Wrong(Fault::kQcow2ReftableOffset);
   }
-  if (header.num_snapshots > kMaxSnapshots) {
-    return Wrong(Fault::kQcow2SnapshotsTooLarge);
-  }
-  if (!IsTablePlace(header, header.snapshots_offset,
-                    header.num_snapshots * SnapshotLayout::kSize)) {
-    return Wrong(Fault::kQcow2SnapshotOffset);
+  if (!for_check) {
+    TRY(CheckSnapshots(header));
   }
   if (header.num_l1_entries > kMaxL1Bytes / kL1EntryBytes) {
     return Wrong(Fault::kQcow2L1TooLarge);
@@ -140,9 +147,26 @@ Status CheckTables(const Header& header) {
   return {};
 }
 
+// qemu reads both tables when it opens an image.
+Status CheckL1Readable(const Header& header) {
+  const uint64_t bytes = header.num_l1_entries * kL1EntryBytes;
+  if (bytes != 0 && header.l1_offset > kMaxReadOffset - bytes) {
+    return Wrong(Fault::kQcow2L1Read);
+  }
+  return {};
+}
+
+Status CheckRefcountsReadable(const Header& header) {
+  const uint64_t bytes = header.refcount_table_clusters * header.cluster_size();
+  if (bytes != 0 && header.refcount_table_offset > kMaxReadOffset - bytes) {
+    return Wrong(Fault::kQcow2ReftableRead);
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<Header> ReadHeader(BlockCache& cache, Arena& arena) {
+Result<Header> ReadHeader(BlockCache& cache, Arena& arena, bool for_check) {
   const ByteView bytes = TRY(cache.View(0, HeaderLayout::kSize));
   const auto raw = TRY(bytes.Fixed<HeaderLayout::kSize>(0));
   if (raw.Get<HeaderLayout::kMagic>() != kMagic) {
@@ -152,11 +176,17 @@ Result<Header> ReadHeader(BlockCache& cache, Arena& arena) {
   TRY(CheckLengths(header));
   TRY(CheckCompression(header));
   TRY(CheckFeatures(header, cache, arena));
-  TRY(CheckTables(header));
+  TRY(CheckTables(header, for_check));
+  TRY(CheckL1Readable(header));
   if (header.crypt_method > kCryptLuks) {
     return Wrong(Fault::kQcow2CryptMethod, header.crypt_method);
   }
+  TRY(CheckRefcountsReadable(header));
   return header;
+}
+
+Status CheckSnapshotPlace(const Header& header) {
+  return CheckSnapshots(header);
 }
 
 }  // namespace instar::qcow2

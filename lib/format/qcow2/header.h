@@ -62,6 +62,13 @@ struct Header {
 // Errors: kNotInFormat, kErrno, the kQcow2… of the header's fields. For
 // kQcow2UnknownFeatures `text` is the image's own names for unknown bits,
 // joined by ", ", and `value` the bits without a name.
-Result<Header> ReadHeader(BlockCache& cache, Arena& arena);
+// `for_check`: the snapshot table may be anywhere, and there need be no
+// refcount table.
+Result<Header> ReadHeader(BlockCache& cache, Arena& arena,
+                          bool for_check = false);
+
+// Whether the snapshot table can be where the header says.
+// Errors: kQcow2SnapshotsTooLarge, kQcow2SnapshotOffset.
+Status CheckSnapshotPlace(const Header& header);
 
 }  // namespace instar::qcow2

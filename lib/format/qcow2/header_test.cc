@@ -85,7 +85,7 @@ TEST(HeaderTest, RefusesWhatQemuImgRefuses) {
       {36, 4, 0xffffffff, Fault::kQcow2L1TooLarge},
       {36, 4, 0, Fault::kQcow2L1TooSmall},
       {40, 8, 0x30001, Fault::kQcow2L1Offset},
-      {40, 8, 0x7fffffffffff0000, Fault::kNone},
+      {40, 8, 0x7fffffffffff0000, Fault::kQcow2L1Read},
       {40, 8, 0xffffffffffff0000, Fault::kQcow2L1Offset},
       {48, 8, 0x10001, Fault::kQcow2ReftableOffset},
       {56, 4, 0, Fault::kQcow2ReftableMissing},

@@ -64,6 +64,9 @@ inline constexpr uint64_t kMaxBackingNameBytes = 1023;
 
 enum CryptMethod : uint32_t { kCryptNone = 0, kCryptAes = 1, kCryptLuks = 2 };
 
+// qemu reads nothing that ends behind this.
+inline constexpr uint64_t kMaxReadOffset = 0x7fffffffc0000000;
+
 // qemu's caps on tables, bytes.
 inline constexpr uint64_t kMaxL1Bytes = 32 << 20;
 inline constexpr uint64_t kMaxRefcountTableBytes = 8 << 20;
@@ -127,6 +130,11 @@ inline constexpr uint64_t kEntryCopied = uint64_t{1} << 63;
 inline constexpr uint64_t kEntryCompressed = uint64_t{1} << 62;
 inline constexpr uint64_t kEntryZero = 1;  // v3 without extended L2 only
 
+// Reserved bits of an L1 entry and of an L2 entry of a cluster that is not
+// compressed.
+inline constexpr uint64_t kL1ReservedMask = 0x7f000000000001ff;
+inline constexpr uint64_t kL2ReservedMask = 0x3f000000000001fe;
+
 inline constexpr uint64_t kL1EntryBytes = 8;
 inline constexpr uint64_t kL2EntryBytes = 8;
 inline constexpr uint64_t kExtendedL2EntryBytes = 16;  // entry, then bitmap
@@ -142,6 +150,7 @@ inline constexpr uint64_t kCompressedSectorBytes = 512;
 
 inline constexpr uint64_t kRefcountTableEntryBytes = 8;
 inline constexpr uint64_t kRefcountTableOffsetMask = 0xfffffffffffffe00;
+inline constexpr uint64_t kRefcountTableReservedMask = 0x1ff;
 
 // ---- qcow2.txt, "Snapshots" -------------------------------------------------
 

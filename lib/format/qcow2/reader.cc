@@ -2,8 +2,9 @@
 #include <limits>
 
 #include "lib/base/checked.h"
-#include "lib/format/host_extents.h"
+#include "lib/format/host_holes.h"
 #include "lib/format/image.h"
+#include "lib/format/luks/header.h"
 #include "lib/format/qcow2/bitmaps.h"
 #include "lib/format/qcow2/cluster_map.h"
 #include "lib/format/qcow2/extensions.h"
@@ -36,14 +37,16 @@ class Qcow2Image final : public Image {
   Result<Extent> Locate(uint64_t offset, uint64_t length, bool exact) override;
   Status Unpack(ByteView packed, MutableBytes out,
                 codec::Unpacker& unpacker) const override;
+  Status SelectSnapshot(const SnapshotChoice& choice) override;
   Status List(FactsVisitor& visitor) override;
 
  private:
+  Status UseSnapshot(const SnapshotChoice& choice);
   Status OpenDataFile(Opener& opener, const OpenOptions& options);
-  Status CheckEncryption(const OpenOptions& options) const;
+  Status CheckEncryption(const OpenOptions& options);
   Status ReadBackingName();
   void SetFacts();
-  Status LookInHostFile(Extent& extent);
+  void LookInHostFile(Extent& extent);
 
   Arena* arena_;
   BlockCache cache_;
@@ -51,6 +54,7 @@ class Qcow2Image final : public Image {
   Extensions extensions_;
   ClusterMap map_;
   Qcow2Facts qcow2_facts_;
+  LuksFacts luks_facts_;
   File* data_ = nullptr;  // where data clusters are; null: not opened
   bool checked_preallocation_ = false;
   bool preallocated_ = false;
@@ -59,7 +63,7 @@ class Qcow2Image final : public Image {
 Status Qcow2Image::Open(Opener& opener, const OpenOptions& options) {
   cache_ = TRY(BlockCache::Create(*arena_, *file_,
                                   options.info_only ? 1 : kCachedBlocks));
-  header_ = TRY(ReadHeader(cache_, *arena_));
+  header_ = TRY(ReadHeader(cache_, *arena_, options.for_check));
   TRY(ReadExtensions(cache_, header_, *arena_, extensions_));
   TRY(OpenDataFile(opener, options));
   TRY(CheckEncryption(options));
@@ -67,7 +71,9 @@ Status Qcow2Image::Open(Opener& opener, const OpenOptions& options) {
   cache_.SetBlockBytes(
       Max(BlockCache::kMinBlockBytes,
           Min(header_.cluster_size(), BlockCache::kMaxBlockBytes)));
-  TRY(WalkSnapshots(cache_, header_, nullptr));
+  if (!options.for_check) {
+    TRY(WalkSnapshots(cache_, header_, nullptr));
+  }
   TRY(CheckBitmaps(cache_, header_, extensions_, *arena_));
   constexpr uint64_t kMaxSize = std::numeric_limits<int64_t>::max();
   if (header_.virtual_size() > kMaxSize) {
@@ -95,8 +101,17 @@ Status Qcow2Image::OpenDataFile(Opener& opener, const OpenOptions& options) {
   return {};
 }
 
-Status Qcow2Image::CheckEncryption(const OpenOptions& options) const {
-  if (header_.crypt_method == kCryptNone || options.info_only) {
+// No data can be read without a key; the LUKS header is there to be shown.
+Status Qcow2Image::CheckEncryption(const OpenOptions& options) {
+  if (header_.crypt_method == kCryptNone) {
+    return {};
+  }
+  if (options.info_only) {
+    if (extensions_.has_crypto) {
+      luks_facts_ =
+          TRY(luks::ReadHeader(cache_, *arena_, extensions_.crypto_offset,
+                               extensions_.crypto_bytes));
+    }
     return {};
   }
   if (header_.crypt_method == kCryptLuks && !extensions_.has_crypto) {
@@ -136,6 +151,7 @@ void Qcow2Image::SetFacts() {
       .corrupt = (header_.incompatible & kIncompatibleCorrupt) != 0,
       .extended_l2 = header_.has_extended_l2(),
       .crypt_method = header_.crypt_method,
+      .luks = extensions_.has_crypto ? &luks_facts_ : nullptr,
       .has_bitmaps = extensions_.num_bitmaps != 0,
       .stale_bitmaps = extensions_.stale_bitmaps,
   };
@@ -194,7 +210,7 @@ Result<Extent> Qcow2Image::Locate(uint64_t offset, uint64_t length,
   }
   constexpr uint32_t kStored = kExtentData | kExtentOffset;
   if (exact && (extent.flags & kStored) == kStored && data_ != nullptr) {
-    TRY(LookInHostFile(extent));
+    LookInHostFile(extent);
   }
   if (offset + extent.length == virtual_size()) {
     extent.flags |= kExtentEof;
@@ -204,27 +220,14 @@ Result<Extent> Qcow2Image::Locate(uint64_t offset, uint64_t length,
 
 // Turns what is a hole in the file into zeroes, in images whose clusters were
 // allocated ahead of time.
-Status Qcow2Image::LookInHostFile(Extent& extent) {
+void Qcow2Image::LookInHostFile(Extent& extent) {
   if (!checked_preallocation_) {
     preallocated_ = LooksPreallocated(cache_, header_, *file_);
     checked_preallocation_ = true;
   }
-  if (!preallocated_) {
-    return {};
+  if (preallocated_) {
+    MarkHostHoles(extent);
   }
-  const auto host = LocateInHostFile(*data_, extent.host_offset, extent.length);
-  if (!host.ok()) {
-    return {};  // this is only extra information
-  }
-  if (host.value().ends_file && !host.value().data) {
-    extent.flags |= kExtentZero;
-    return {};
-  }
-  extent.length = host.value().length;
-  if (!host.value().data) {
-    extent.flags |= kExtentZero;
-  }
-  return {};
 }
 
 Status Qcow2Image::Unpack(ByteView packed, MutableBytes out,
@@ -232,6 +235,27 @@ Status Qcow2Image::Unpack(ByteView packed, MutableBytes out,
   return qcow2_facts_.compression == Compression::kZstd
              ? unpacker.Zstd(packed, out)
              : unpacker.Inflate(packed, out);
+}
+
+Status Qcow2Image::UseSnapshot(const SnapshotChoice& choice) {
+  const SnapshotL1 table = TRY(FindSnapshot(cache_, header_, choice));
+  header_.l1_offset = table.offset;
+  header_.num_l1_entries = table.num_entries;
+  map_ = ClusterMap(cache_, header_);
+  return {};
+}
+
+Status Qcow2Image::SelectSnapshot(const SnapshotChoice& choice) {
+  if (!choice.either) {
+    return UseSnapshot(choice);
+  }
+  const Status by_id = UseSnapshot({.has_id = true, .id = choice.id});
+  // qemu-img takes a table at a wrong place for a snapshot that is not there.
+  if (!by_id.ok() && (by_id.error().fault == Fault::kSnapshotMissing ||
+                      by_id.error().fault == Fault::kQcow2SnapshotL1Offset)) {
+    return UseSnapshot({.has_name = true, .name = choice.id});
+  }
+  return by_id;
 }
 
 Status Qcow2Image::List(FactsVisitor& visitor) {

@@ -1,5 +1,7 @@
 #include "lib/format/qcow2/snapshots.h"
 
+#include <limits>
+
 #include "lib/base/checked.h"
 #include "lib/format/qcow2/extensions.h"
 
@@ -11,6 +13,8 @@ constexpr uint64_t kMaxIdBytes = 127;
 constexpr uint64_t kMaxNameBytes = 255;
 // Extra data that this program knows: SnapshotExtraLayout.
 constexpr uint64_t kKnownExtraBytes = 24;
+// Longer texts are never asked for: proto/guest.options.
+constexpr uint64_t kMaxWantedBytes = 1024;
 constexpr uint64_t kNoIcount = ~uint64_t{0};
 
 using Raw = FixedView<SnapshotLayout::kSize>;
@@ -63,10 +67,9 @@ Status Visit(BlockCache& cache, const Raw& raw, uint64_t offset,
   return visitor.OnSnapshot(facts);
 }
 
-}  // namespace
-
-Status WalkSnapshots(BlockCache& cache, const Header& header,
-                     FactsVisitor* visitor) {
+// Calls `visit` with every record of the table and its offset.
+template <typename Visitor>
+Status ForEachRecord(BlockCache& cache, const Header& header, Visitor visit) {
   using L = SnapshotLayout;
   uint64_t at = header.snapshots_offset;
   for (uint64_t i = 0; i < header.num_snapshots; ++i) {
@@ -83,14 +86,73 @@ Status WalkSnapshots(BlockCache& cache, const Header& header,
     const uint64_t end = at + L::kSize + extra_bytes + raw.Get<L::kIdBytes>() +
                          raw.Get<L::kNameBytes>();
     if (end - header.snapshots_offset > kMaxSnapshotTableBytes) {
-      return Error{.fault = Fault::kQcow2SnapshotTableTooBig, .value = i};
+      return Error{.fault = Fault::kQcow2SnapshotTableTooBig,
+                   .value = header.num_snapshots - i};
     }
-    if (visitor != nullptr) {
-      TRY(Visit(cache, raw, at, *visitor));
-    }
+    TRY(visit(raw, at));
     at = end;
   }
   return {};
+}
+
+// Whether the `length` bytes of text at `offset` are `wanted`.
+Result<bool> IsText(BlockCache& cache, uint64_t offset, uint64_t length,
+                    ByteView wanted) {
+  // One byte more than any text that is asked for.
+  uint8_t bytes[kMaxWantedBytes + 1];
+  const MutableBytes text(bytes, Min(length, sizeof bytes));
+  TRY(cache.Copy(offset, text));
+  return UpToZero(text.view()).Equals(wanted);
+}
+
+Result<bool> IsChosen(BlockCache& cache, const Raw& raw, uint64_t offset,
+                      const SnapshotChoice& choice) {
+  using L = SnapshotLayout;
+  const uint64_t id_offset = offset + L::kSize + raw.Get<L::kExtraBytes>();
+  const uint64_t id_bytes = raw.Get<L::kIdBytes>();
+  if (choice.has_id && !TRY(IsText(cache, id_offset, id_bytes, choice.id))) {
+    return false;
+  }
+  return !choice.has_name || TRY(IsText(cache, id_offset + id_bytes,
+                                        raw.Get<L::kNameBytes>(), choice.name));
+}
+
+}  // namespace
+
+Status WalkSnapshots(BlockCache& cache, const Header& header,
+                     FactsVisitor* visitor) {
+  return ForEachRecord(
+      cache, header, [&cache, visitor](const Raw& raw, uint64_t at) -> Status {
+        return visitor == nullptr ? Status() : Visit(cache, raw, at, *visitor);
+      });
+}
+
+Result<SnapshotL1> FindSnapshot(BlockCache& cache, const Header& header,
+                                const SnapshotChoice& choice) {
+  bool found = false;
+  SnapshotL1 table;
+  const auto compare = [&](const Raw& raw, uint64_t at) -> Status {
+    if (!found && TRY(IsChosen(cache, raw, at, choice))) {
+      found = true;
+      table = {.offset = raw.Get<SnapshotLayout::kL1TableOffset>(),
+               .num_entries = raw.Get<SnapshotLayout::kL1Size>()};
+    }
+    return {};
+  };
+  TRY(ForEachRecord(cache, header, compare));
+  if (!found) {
+    return Error{.fault = Fault::kSnapshotMissing};
+  }
+  if (table.num_entries > kMaxL1Bytes / kL1EntryBytes) {
+    return Error{.fault = Fault::kQcow2SnapshotL1TooLarge,
+                 .value = table.num_entries};
+  }
+  constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
+  if (table.offset > kMaxOffset - table.num_entries * kL1EntryBytes ||
+      table.offset % header.cluster_size() != 0) {
+    return Error{.fault = Fault::kQcow2SnapshotL1Offset, .value = table.offset};
+  }
+  return table;
 }
 
 }  // namespace instar::qcow2

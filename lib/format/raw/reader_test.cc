@@ -12,12 +12,12 @@ namespace {
 
 class RawReaderTest : public ::testing::Test {
  protected:
-  Image& Open(uint64_t size) {
+  Result<Image*> TryOpen(uint64_t size, const OpenOptions& options) {
     file_.bytes().assign(size, 1);
-    return *OpenImage(arena_.arena(), file_, ByteView::Of("raw"), {}, opener_,
-                      {})
-                .value();
+    return OpenImage(arena_.arena(), file_, ByteView::Of("raw"), {}, opener_,
+                     options);
   }
+  Image& Open(uint64_t size) { return *TryOpen(size, {}).value(); }
 
   fakes::TestArena arena_;
   fakes::MemoryFile file_;
@@ -85,6 +85,36 @@ TEST_F(RawReaderTest, PassesOnThatTheHostFails) {
   const auto extent = image.Locate(0, 8192, true);
   ASSERT_FALSE(extent.ok());
   EXPECT_EQ(extent.error().fault, Fault::kErrno);
+}
+
+TEST_F(RawReaderTest, MayBeAPartOfTheFile) {
+  file_.AddHole(4096, 4096);
+  Image& image =
+      *TryOpen(16384,
+               {.raw_offset = 1000, .has_raw_size = true, .raw_size = 8192})
+           .value();
+  EXPECT_EQ(image.virtual_size(), 8192u);
+  const Extent data = image.Locate(0, 8192, true).value();
+  EXPECT_EQ(data.length, 3096u);
+  EXPECT_EQ(data.host_offset, 1000u);
+  const Extent hole = image.Locate(3096, 8192, true).value();
+  EXPECT_EQ(hole.length, 4096u);
+  EXPECT_NE(hole.flags & kExtentZero, 0u);
+  EXPECT_EQ(hole.host_offset, 4096u);
+}
+
+TEST_F(RawReaderTest, PartMayNotLeaveTheFile) {
+  EXPECT_EQ(TryOpen(1000, {.raw_offset = 1025}).error().fault,
+            Fault::kRawOffset);
+  EXPECT_EQ(TryOpen(1000, {.raw_offset = 1024}).value()->virtual_size(), 0u);
+  EXPECT_EQ(
+      TryOpen(1000, {.raw_offset = 512, .has_raw_size = true, .raw_size = 1024})
+          .error()
+          .fault,
+      Fault::kRawRange);
+  EXPECT_EQ(
+      TryOpen(1000, {.has_raw_size = true, .raw_size = 700}).error().fault,
+      Fault::kRawSizeUnaligned);
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ std::vector<Seed> CloopSeeds();
 std::vector<Seed> DmgSeeds();
 std::vector<Seed> LuksSeeds();
 
+// A whole LUKS1 header, without what follows it.
+std::vector<uint8_t> LuksHeader();
+
 std::vector<Seed> AllSeeds();
 
 }  // namespace instar::fakes

@@ -1,0 +1,271 @@
+// `check`: whether an image's metadata is as it should be.
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cmd/cache_mode.h"
+#include "cmd/creation.h"
+#include "cmd/session.h"
+#include "compat/check_json.h"
+#include "compat/check_text.h"
+#include "compat/create_options.h"
+#include "compat/filename.h"
+#include "compat/help.h"
+#include "compat/options.h"
+#include "compat/target_options.h"
+
+extern "C" {
+extern const uint8_t image_check_begin[];
+extern const uint8_t image_check_end[];
+}
+
+namespace instar::cmd {
+namespace {
+
+using compat::Opt;
+
+// Room to count the references of a hundred million clusters at a time; what
+// is not needed is never touched.
+constexpr uint64_t kGuestMemoryBytes = 224 << 20;
+
+enum ExitStatus : int {
+  kClean = 0,
+  kFailed = 1,
+  kCorruptions = 2,
+  kLeaks = 3,
+  kNoChecker = 63,
+};
+
+int Complain(std::string_view text) {
+  WriteAll(STDERR_FILENO, text);
+  return kFailed;
+}
+
+class Check {
+ public:
+  explicit Check(const Environment& environment) : environment_(environment) {}
+
+  int Run(const Arguments& arguments) {
+    if (const auto status = Parse(arguments))
+      return *status;
+    if (const auto status = CheckOptions())
+      return *status;
+    return CheckImages();
+  }
+
+ private:
+  // The exit status, if the command ends here.
+  std::optional<int> Parse(const Arguments& arguments);
+  std::optional<int> ParseOne(const compat::ParsedOption& option);
+  std::optional<int> CheckOptions();
+  int CheckImages();
+  void Add(const proto::CheckResult& result, const vmm::Files& files);
+  bool Print() const;
+  int Verdict() const;
+
+  int OutputError() const {
+    return Complain(compat::OutputFormatError(
+        environment_.names, environment_.profile, "check", output_));
+  }
+  bool HasKnownOutput() const {
+    return output_ == "human" || output_ == "json";
+  }
+
+  const Environment& environment_;
+  std::string filename_;
+  std::string format_;
+  bool has_format_ = false;
+  std::string output_ = "human";
+  std::string cache_ = "writeback";
+  vmm::CacheMode cache_mode_ = vmm::CacheMode::kWriteback;
+  bool repair_ = false;
+  bool quiet_ = false;
+  bool chain_ = false;
+  bool force_share_ = false;
+  bool image_opts_ = false;
+  std::vector<compat::CheckedImage> images_;
+};
+
+std::optional<int> Check::ParseOne(const compat::ParsedOption& option) {
+  switch (static_cast<int>(option.opt)) {
+    case static_cast<int>(Opt::kHelp):
+      WriteAll(STDOUT_FILENO,
+               compat::CommandHelp(environment_.names, environment_.profile,
+                                   *compat::FindCommand("check")));
+      return kClean;
+    case static_cast<int>(Opt::kFormat):
+      format_ = option.value;
+      has_format_ = true;
+      break;
+    case static_cast<int>(Opt::kOutput):
+      output_ = option.value;
+      if (!HasKnownOutput() && environment_.profile.output_error_quotes_value)
+        return OutputError();
+      break;
+    case static_cast<int>(Opt::kRepair):
+      repair_ = true;
+      if (option.value != "leaks" && option.value != "all") {
+        return Complain(compat::RepairError(
+            environment_.names, environment_.profile, "check", option.value));
+      }
+      break;
+    case static_cast<int>(Opt::kSourceCache):
+      cache_ = option.value;
+      break;
+    case static_cast<int>(Opt::kQuiet):
+      quiet_ = true;
+      break;
+    case static_cast<int>(Opt::kChain):
+      chain_ = true;
+      break;
+    case static_cast<int>(Opt::kForceShare):
+      force_share_ = true;
+      break;
+    case static_cast<int>(Opt::kImageOpts):
+      image_opts_ = true;
+      break;
+    case static_cast<int>(Opt::kObject):
+      return RefuseObject(environment_);
+    default:
+      break;
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Check::Parse(const Arguments& arguments) {
+  compat::OptionReader reader(environment_.names, environment_.profile, "check",
+                              arguments);
+  while (const auto option = reader.Next()) {
+    if (const auto status = ParseOne(*option))
+      return status;
+  }
+  if (reader.failed())
+    return Complain(reader.error());
+  const Arguments operands = reader.operands();
+  if (operands.size() != 1) {
+    return Complain(compat::UsageError(environment_.names, environment_.profile,
+                                       "check",
+                                       "Expecting one image file name"));
+  }
+  filename_ = operands.front();
+  return std::nullopt;
+}
+
+std::optional<int> Check::CheckOptions() {
+  if (!HasKnownOutput())
+    return OutputError();
+  const auto cache_mode = ParseCacheMode(cache_);
+  if (!cache_mode)
+    return PrintError(environment_, "Invalid source cache option: " + cache_);
+  cache_mode_ = *cache_mode;
+  if (image_opts_ && has_format_) {
+    return PrintError(environment_,
+                      "--image-opts and --format are mutually exclusive");
+  }
+  if (image_opts_)
+    return PrintError(environment_, compat::Unsupported("--image-opts"));
+  if (repair_ && force_share_) {
+    return PrintError(environment_,
+                      "Could not open '" + filename_ +
+                          "': force-share=on can only be used with read-only "
+                          "images");
+  }
+  if (repair_)
+    return PrintError(environment_, compat::Unsupported("check -r"));
+  if (has_format_ && compat::FindFormat(format_) == nullptr) {
+    return PrintError(environment_, "Could not open '" + filename_ +
+                                        "': Unknown driver '" + format_ + '\'');
+  }
+  return std::nullopt;
+}
+
+void Check::Add(const proto::CheckResult& result, const vmm::Files& files) {
+  // The guest's word for a slot need not be true.
+  if (result.slot() >= files.size() || images_.size() >= abi::kMaxSlots)
+    return;
+  images_.push_back(
+      {std::string(compat::ParseImageName(files.path(result.slot())).path),
+       result});
+}
+
+int Check::CheckImages() {
+  vmm::Policy policy = environment_.policy;
+  policy.force_share = force_share_;
+  vmm::Files files(policy, vmm::Outputs{});
+  const auto slot = files.OpenSource(filename_, cache_mode_);
+  if (!slot)
+    return PrintOpenError(environment_, files);
+
+  proto::Config config;
+  proto::CheckConfig& check = *config.mutable_check();
+  check.mutable_source()->set_slot(*slot);
+  check.mutable_source()->set_format(format_);
+  check.mutable_source()->set_filename(filename_);
+  check.set_backing_chain(chain_);
+  check.set_reserved_bits(environment_.profile.check_reads_reserved_bits);
+  check.set_own_checks(environment_.profile.has_own_features);
+  check.set_parallels(environment_.profile.check_parallels);
+
+  Session session(environment_, files, compat::CommandKind::kCheck);
+  session.on_finding = [&](const proto::Finding& finding) {
+    if (finding.has_problem()) {
+      WriteAll(STDERR_FILENO,
+               compat::ProblemText(environment_.names, finding.problem()));
+    } else if (finding.has_check()) {
+      Add(finding.check(), files);
+    }
+  };
+  vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
+  limits.findings_bytes = 0;
+  if (!session.Run({image_check_begin, image_check_end}, config, limits)) {
+    const bool no_checker = session.failure() && session.failure()->fault() ==
+                                                     proto::FAULT_NO_CHECKER;
+    return no_checker ? kNoChecker : kFailed;
+  }
+  if (images_.empty()) {
+    return PrintError(environment_,
+                      "guest broke a rule: what it reported makes no sense");
+  }
+  if (!quiet_ && !Print())
+    return kFailed;
+  return Verdict();
+}
+
+bool Check::Print() const {
+  if (output_ == "json") {
+    return WriteAll(STDOUT_FILENO, chain_ ? compat::CheckChainJson(images_)
+                                          : compat::CheckJson(images_.front()));
+  }
+  std::string text;
+  for (const compat::CheckedImage& image : images_) {
+    if (chain_)
+      text += (text.empty() ? "image: " : "\nimage: ") + image.filename + '\n';
+    text += compat::CheckText(image.result);
+  }
+  return WriteAll(STDOUT_FILENO, text);
+}
+
+// The worst of all images.
+int Check::Verdict() const {
+  const auto any = [&](uint64_t (proto::CheckResult::*count)() const) {
+    return std::ranges::any_of(images_, [&](const compat::CheckedImage& image) {
+      return (image.result.*count)() != 0;
+    });
+  };
+  if (any(&proto::CheckResult::check_errors))
+    return PrintError(environment_, "Check failed");
+  if (any(&proto::CheckResult::corruptions))
+    return kCorruptions;
+  return any(&proto::CheckResult::leaks) ? kLeaks : kClean;
+}
+
+}  // namespace
+
+int RunCheck(const Environment& environment, const Arguments& arguments) {
+  return Check(environment).Run(arguments);
+}
+
+}  // namespace instar::cmd
