@@ -50,6 +50,8 @@ def jobs(files):
         Job("zlib-to-raw", ["convert", "-f", "qcow2", "-O", "raw",
                             files.zlib, "OUT"], 9,
             {"kvm": 0.6, "process": 0.6}),
+        Job("check", ["check", "-f", "qcow2", files.scattered], 3,
+            {"kvm": 0.5, "process": 0.5}),
     ]
 
 

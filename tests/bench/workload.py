@@ -4,6 +4,7 @@ import random
 import subprocess
 
 import program as programs
+from bench import scattered
 
 MIB = 1 << 20
 SIZE = 2048 * MIB
@@ -58,6 +59,11 @@ class Workload:
                                 "qcow2", self.raw)
         self.zlib = self._made("zlib.qcow2", "convert", "-c", "-f", "raw",
                                "-O", "qcow2", self.raw)
+        self.scattered = directory / "scattered.qcow2"
+        if not self.scattered.exists():
+            part = directory / "scattered.part"
+            scattered.make(part)
+            part.rename(self.scattered)
         self.small = self._made("small.qcow2", "create", "-q", "-f", "qcow2",
                                 after=["1G"])
 

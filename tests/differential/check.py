@@ -167,7 +167,7 @@ class Damage:
     def header(self):
         offset, width = self.r.choice([
             (24, 8), (36, 4), (40, 8), (48, 8), (56, 4), (60, 4), (64, 8),
-            (72, 8), (88, 8), (96, 4)])
+            (72, 8), (96, 4)])
         old = self.number(offset, width)
         self.put(offset, self.r.choice([
             old ^ 1 << self.r.randrange(8 * width), (old + self.cluster)

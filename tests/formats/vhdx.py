@@ -299,7 +299,9 @@ def _blocks():
         image = _basic()
         image.set_state(5, state, 4 * MIB)
         yield "state_%d" % state, image
-    for name, entry in (("shared", 4 * MIB), ("at_0", 0),
+    # A block at offset 0 is left out: qemu-img then reads every request from
+    # the file's start, so that what it reads depends on how much it asks for.
+    for name, entry in (("shared", 4 * MIB),
                         ("in_bat", 2 * MIB), ("past_end", 1000 * MIB),
                         ("overflow", 2**64 - MIB), ("unaligned", 4 * MIB + 8)):
         image = _basic()

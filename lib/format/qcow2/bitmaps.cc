@@ -47,7 +47,8 @@ Status Visit(const Raw& raw, ByteView name, FactsVisitor& visitor) {
   });
 }
 
-// The errno that qemu-img adds to what it says of a bitmap's table and data.
+// Errnos that qemu-img adds to what it says of a bitmap's table and data.
+constexpr int32_t kIoError = 5;
 constexpr int32_t kInvalidArgument = 22;
 
 Error Named(Fault fault, ByteView name, Arena& arena, int32_t error = 0) {
@@ -76,7 +77,9 @@ Status CheckTable(BlockCache& cache, const Header& header, const Raw& raw,
   using L = BitmapEntryLayout;
   const uint64_t entries = raw.Get<L::kTableEntries>();
   const uint64_t table = raw.Get<L::kTableOffset>();
-  TRY(CheckedAdd(table, entries * Be64::kSize));
+  if (table > kMaxReadOffset - entries * Be64::kSize) {
+    return Named(Fault::kQcow2BitmapTable, name, arena, kIoError);
+  }
   for (uint64_t i = 0; i < entries; ++i) {
     const uint64_t entry = TRY(cache.At<Be64>(table + i * Be64::kSize));
     const uint64_t offset = entry & kBitmapTableOffsetMask;

@@ -20,6 +20,9 @@ bool IsSound(const CheckRun& run, uint64_t entry) {
 // `count` their clusters are counted, else they are only looked at.
 Status WalkTable(CheckRun& run, CheckRoom& room, const BitmapTable& table,
                  bool count) {
+  if (table.offset > kMaxReadOffset - table.num_entries * Be64::kSize) {
+    return EndsWith(kIoError);
+  }
   const uint64_t stored =
       table.offset >= run.file_bytes
           ? 0

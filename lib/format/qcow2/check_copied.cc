@@ -34,7 +34,8 @@ Result<CopiedFlags::Misfit> CopiedFlags::Look(uint64_t offset, bool copied,
   const uint64_t cluster = run_->ClusterOf(offset);
   if (counts_->Holds(cluster)) {
     const bool is_one = counts_->StoredIsOne(cluster);
-    if (is_one || !copied) {
+    // A table whose refcount cannot be read is passed over.
+    if (is_one || (is_data && !copied)) {
       return Misfit{.found = is_one != copied, .refcount = 1};
     }
   }

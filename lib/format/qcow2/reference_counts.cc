@@ -95,16 +95,18 @@ Status ReferenceCounts::AddRegion(CheckRun& run, uint64_t offset,
   if (bytes == 0) {
     return {};
   }
-  if (offset > kMaxOffset) {
-    ++run.result.check_errors;
-    return EndsWith(kOutOfMemory);
-  }
-  const auto end = CheckedAdd(offset, bytes);
-  // The last cluster need not be there in full.
-  if (!end.ok() || end.value() > run.file_bytes + run.cluster_size() - 1) {
+  // The last cluster need not be there in full. The difference is qemu's,
+  // signed and cut to 64 bits.
+  const auto past_end = static_cast<int64_t>(offset + bytes - run.file_bytes);
+  if (past_end >= static_cast<int64_t>(run.cluster_size())) {
     return run.Corruption({.fault = Fault::kCheckRegionBeyondEnd,
                            .value = offset,
                            .value2 = bytes});
+  }
+  const auto end = CheckedAdd(offset, bytes);
+  if (!end.ok() || end.value() > kMaxOffset) {
+    ++run.result.check_errors;
+    return EndsWith(kOutOfMemory);
   }
   const uint64_t last = run.ClusterOf(end.value() - 1);
   run.num_counted = Max(run.num_counted, last + 1);
