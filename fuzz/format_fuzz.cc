@@ -87,7 +87,9 @@ void Walk(Arena& arena, Image* top, uint64_t offset, bool exact) {
     // What every caller relies on.
     INSTAR_CHECK(extent.value().length != 0);
     INSTAR_CHECK(extent.value().length <= top->virtual_size() - offset);
-    if ((extent.value().flags & kExtentCompressed) != 0 && owner != nullptr) {
+    // Block status (exact) does not say where the packed bytes are.
+    if (!exact && (extent.value().flags & kExtentCompressed) != 0 &&
+        owner != nullptr) {
       UnpackExtent(arena, *owner, extent.value(), *unpacker.value());
     }
     offset += extent.value().length;

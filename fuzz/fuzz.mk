@@ -27,7 +27,7 @@ build/fuzz/guest.pb.o: build/gen/guest.pb.cc build/gen/guest.pb.h
 # The room that each target needs.
 fuzz_format := $(lib_src) tests/support/memory_file.cc tests/support/panic.cc
 fuzz_ring   := $(call find_cc,vmm)
-fuzz_seeds  := $(call find_cc,tests/support/seeds) tests/support/qcow2_seed.cc
+fuzz_seeds  := $(call find_cc,tests/support/seeds) $(wildcard tests/support/*_seed.cc)
 
 build/fuzz/format.a: $(fuzz_format:%.cc=build/fuzz/%.o)
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -36,8 +36,8 @@ $(readers:%=build/fuzz/format_%): build/fuzz/format_%: build/fuzz/target_%.o bui
 build/fuzz/ring_fuzz: build/fuzz/fuzz/ring_fuzz.o $(fuzz_ring:%.cc=build/fuzz/%.o) build/fuzz/guest.pb.o
 	@clang++-14 -fsanitize=fuzzer,address,undefined -o $@ \
 	  $(filter %.o,$^) -lprotobuf-lite -lpthread
-build/fuzz/write_seeds: build/host/fuzz/write_seeds.o $(fuzz_seeds:%.cc=build/host/%.o)
-	@$(CXX) -o $@ -no-pie $^
+build/fuzz/write_seeds: build/fuzz/fuzz/write_seeds.o $(fuzz_seeds:%.cc=build/fuzz/%.o) build/fuzz/format.a
+	@clang++-14 -fsanitize=address,undefined -o $@ $^ $(codec_libs)
 
 .PHONY: fuzz fuzz-smoke
 fuzz fuzz-smoke: setup-lint
