@@ -42,6 +42,7 @@ test_cxxflags  := $(common) -O1 -fsanitize=address,undefined \
 find_cc   = $(sort $(shell find $(1) -name '*.cc' -not -name '*_test.cc' 2>/dev/null))
 lib_src   := $(call find_cc,lib)
 rt_src    := $(call find_cc,guest/rt)
+convert_src := $(call find_cc,guest/convert)
 ops       := $(sort $(notdir $(wildcard guest/op/*)))
 host_src  := $(call find_cc,cmd vmm compat)
 test_src  := $(sort $(shell find lib vmm compat cmd tests/unit -name '*_test.cc' 2>/dev/null)) \
@@ -109,6 +110,9 @@ build/guest/npb.o: build/gen/guest.npb.c build/gen/guest.npb.h Makefile
 
 build/guest/lib.a: $(lib_src:%.cc=build/guest/%.o)
 	@rm -f $@ && $(AR) rcs $@ $^
+# What the operations that write images have in common.
+build/guest/convert.a: $(convert_src:%.cc=build/guest/%.o)
+	@rm -f $@ && $(AR) rcs $@ $^
 build/guest/rt.a: $(rt_src:%.cc=build/guest/%.o) build/guest/npb.o
 	@rm -f $@ && $(AR) rcs $@ $^
 
@@ -121,13 +125,21 @@ define link_image
 	@echo "image $(1)"
 	@$(CXX) -nostdlib -static -no-pie -Wl,--no-undefined -Wl,--gc-sections -Wl,--build-id=none \
 	  -Wl,-z,norelro -Wl,-z,noexecstack -Wl,-T,guest/image.ld -o $(1) $(2) \
-	  -Wl,--start-group build/guest/rt.a build/guest/lib.a $(guest_libs) -Wl,--end-group
+	  -Wl,--start-group build/guest/convert.a build/guest/rt.a build/guest/lib.a $(guest_libs) -Wl,--end-group
 endef
+# An operation has the writers that its file `writers` names, or all; what it
+# names and does not exist (yet) it does without.
 define op_rules
 build/image/$(1).elf: $$(patsubst %.cc,build/guest/%.o,$$(sort $$(wildcard guest/op/$(1)/*.cc))) \
-                      build/guest/rt.a build/guest/lib.a guest/image.ld
+                      $(if $(wildcard guest/op/$(1)/writers),build/guest/gen/writers_$(1).o) \
+                      build/guest/convert.a build/guest/rt.a build/guest/lib.a guest/image.ld
 	$$(call link_image,$$@,$$(filter %.o,$$^))
 endef
+$(ops:%=build/gen/writers_%.inc): build/gen/writers_%.inc: FORCE | build/gen/.dir
+	$(call registry,Writer,$(filter $(writers),$(shell cat guest/op/$*/writers)))
+build/guest/gen/writers_%.o: build/gen/writers_%.inc lib/format/writers.cc
+	@mkdir -p $(@D)
+	@$(CXX) $(guest_cxxflags) -Os -DWRITERS_INC='"gen/writers_$*.inc"' -c lib/format/writers.cc -o $@
 $(foreach op,$(ops),$(eval $(call op_rules,$(op))))
 
 build/image/%.o: build/image/%.elf

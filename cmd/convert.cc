@@ -20,6 +20,8 @@
 extern "C" {
 extern const uint8_t image_convert_begin[];
 extern const uint8_t image_convert_end[];
+extern const uint8_t image_export_begin[];
+extern const uint8_t image_export_end[];
 }
 
 namespace instar::cmd {
@@ -33,6 +35,13 @@ constexpr size_t kMaxSources = 16;  // proto/guest.options
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
 constexpr double kProgressStep = 1.0;
+
+// The guest that writes `format`.
+std::span<const uint8_t> GuestFor(std::string_view format) {
+  if (format == "raw" || format == "qcow2")
+    return {image_convert_begin, image_convert_end};
+  return {image_export_begin, image_export_end};
+}
 
 class Convert {
  public:
@@ -230,6 +239,7 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   for (uint32_t slot = 0; slot < sources_.size(); ++slot)
     sources_[slot].Describe(slot, *convert.add_sources());
   *convert.mutable_target() = target_.target;
+  FillIdentity(*convert.mutable_target());
   convert.set_create(call_.create);
   convert.set_target_is_zero(call_.target_is_zero);
   convert.set_target_has_backing(backing_.has_value());
@@ -259,7 +269,7 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
     progress.Update(done, all);
     throttle.Wait(call_.create ? WrittenBytes(files) : done);
   };
-  if (session.Run({image_convert_begin, image_convert_end}, config, limits)) {
+  if (session.Run(GuestFor(format_), config, limits)) {
     progress.Complete();
     return 0;
   }

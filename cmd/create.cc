@@ -214,6 +214,7 @@ proto::Config Create::ConfigFor(const compat::CreateOptions& options,
   proto::Config config;
   proto::CreateConfig& create = *config.mutable_create();
   *create.mutable_target() = target.target;
+  FillIdentity(*create.mutable_target());
   if (const auto size = options.Number("size")) {
     create.set_has_size(true);
     create.mutable_target()->set_size(*size);

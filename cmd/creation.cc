@@ -1,6 +1,10 @@
 #include "cmd/creation.h"
 
+#include <sys/random.h>
 #include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
 
 #include "cmd/session.h"
 #include "compat/fault_text.h"
@@ -88,6 +92,17 @@ void SetCreationModes(const Environment& environment,
                                  "Failed to set extent size hint: " +
                                      compat::ErrnoText(error)));
   };
+}
+
+void FillIdentity(proto::CreateTarget& target) {
+  constexpr size_t kRandomBytes = 64;
+  std::string random(kRandomBytes, '\0');
+  // So few bytes come whole, once the kernel has any.
+  if (getrandom(random.data(), random.size(), 0) !=
+      static_cast<ssize_t>(random.size()))
+    std::abort();
+  target.set_random(random);
+  target.set_unix_time(static_cast<uint64_t>(std::time(nullptr)));
 }
 
 int RefuseObject(const Environment& environment) {

@@ -39,6 +39,9 @@ void SetCreationModes(const Environment& environment,
                       const compat::TargetOptions& target,
                       vmm::Outputs& outputs);
 
+// Gives `target` what ids and times in a new image are made of.
+void FillIdentity(proto::CreateTarget& target);
+
 // An argument of --object. There are no objects; returns the exit status.
 int RefuseObject(const Environment& environment);
 

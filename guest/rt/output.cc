@@ -24,6 +24,25 @@ Qcow2CreateOptions Qcow2OptionsOf(const instar_proto_Qcow2Options& in) {
   return out;
 }
 
+VmdkCreateOptions VmdkOptionsOf(const instar_proto_VmdkOptions& in) {
+  return {.subformat = static_cast<VmdkSubformat>(in.subformat),
+          .adapter_type = ViewOf(in.adapter_type),
+          .hardware_version = ViewOf(in.hardware_version),
+          .tools_version = ViewOf(in.tools_version),
+          .compat6 = in.compat6,
+          .zeroed_grain = in.zeroed_grain,
+          .writes_tools_version = in.writes_tools_version,
+          .file_name = ViewOf(in.file_name)};
+}
+
+BlockCreateOptions BlockOptionsOf(const instar_proto_BlockOptions& in) {
+  return {.fixed = in.fixed,
+          .force_size = in.force_size,
+          .block_size = in.block_size,
+          .log_size = in.log_size,
+          .block_state_zero = !in.no_block_state_zero};
+}
+
 bool Failed(const Error& error, uint32_t slot) {
   ReportFailure(error,
                 {.stage = instar_proto_Stage_STAGE_CREATE, .slot = slot});
@@ -52,16 +71,23 @@ CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target) {
           .preallocation = static_cast<Preallocation>(target.preallocation),
           .backing_file = ViewOf(target.backing_file),
           .backing_format = ViewOf(target.backing_format),
-          .qcow2 = Qcow2OptionsOf(target.qcow2)};
+          .qcow2 = Qcow2OptionsOf(target.qcow2),
+          .vmdk = VmdkOptionsOf(target.vmdk),
+          .block = BlockOptionsOf(target.block),
+          .cluster = {.cluster_size = target.cluster.cluster_size,
+                      .table_size = target.cluster.table_size},
+          .random = ViewOf(target.random),
+          .unix_time = target.unix_time};
 }
 
 bool CreateOutput(Context& context, const Writer& writer,
-                  const CreateOptions& options, OutputFiles& files) {
+                  const CreateOptions& options, HostOpener& opener,
+                  TargetFiles& files) {
+  files.opener = &opener;
   const Status valid = writer.validate(options);
   if (!valid.ok()) {
     return Failed(valid.error(), 0);
   }
-  HostOpener opener(context.arena);
   const Result<File*> file = opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
   if (!file.ok()) {
     return Failed(file.error(), 0);
@@ -77,8 +103,7 @@ bool CreateOutput(Context& context, const Writer& writer,
   }
   auto& image_file = static_cast<SlotFile&>(*files.file);
   image_file.set_exact_writes(true);
-  const Status created =
-      writer.create(context.arena, *files.file, files.data_file, options);
+  const Status created = writer.create(context.arena, files, options);
   image_file.set_exact_writes(false);
   if (!created.ok()) {
     return Failed(created.error(), files.file->slot());

@@ -27,14 +27,11 @@ OpenOptions OpenOptionsOf(const Context& context,
 // The creation options in `target`; views point into the configuration.
 CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target);
 
-struct OutputFiles {
-  File* file = nullptr;
-  File* data_file = nullptr;  // external data file; null: none
-};
-
 // Checks `options`, has the host create the files, and writes the empty image.
+// `files` refer to `opener` afterwards.
 // A failure has been reported.
 bool CreateOutput(Context& context, const Writer& writer,
-                  const CreateOptions& options, OutputFiles& files);
+                  const CreateOptions& options, HostOpener& opener,
+                  TargetFiles& files);
 
 }  // namespace instar::guest

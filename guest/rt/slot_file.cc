@@ -326,6 +326,8 @@ instar_proto_Role RoleOf(ReferenceRole role) {
       return instar_proto_Role_ROLE_DATA_FILE;
     case ReferenceRole::kExtent:
       return instar_proto_Role_ROLE_EXTENT;
+    case ReferenceRole::kTargetExtent:
+      return instar_proto_Role_ROLE_TARGET_EXTENT;
   }
   return instar_proto_Role_ROLE_BACKING;
 }

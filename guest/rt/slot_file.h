@@ -1,6 +1,6 @@
 // A slot of the host's file table as lib/ sees files, and the opener that asks
 // the host for more of them. Every call waits for its answer; bulk data goes
-// through Requests directly (guest/op/convert).
+// through Requests directly (guest/convert).
 #pragma once
 
 #include <cstdint>

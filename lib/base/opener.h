@@ -15,6 +15,9 @@ enum class ReferenceRole : uint8_t {
   kBacking,
   kDataFile,
   kExtent,  // a part of the image (vmdk); the name is relative to the image
+  // The same of an image that is written: created, or opened for writing. Its
+  // name is derived from the output's.
+  kTargetExtent,
 };
 
 // What the policy asks of images themselves.

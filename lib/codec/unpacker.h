@@ -48,4 +48,7 @@ class Unpacker {
   ~Unpacker() = default;
 };
 
+// Unpacker::Create, for those who do not link the libraries unless they unpack.
+using MakeUnpacker = Result<Unpacker*> (*)(Arena& arena);
+
 }  // namespace instar::codec

@@ -6,7 +6,9 @@
 #include "lib/base/arena.h"
 #include "lib/base/bytes.h"
 #include "lib/base/file.h"
+#include "lib/base/opener.h"
 #include "lib/base/result.h"
+#include "lib/codec/unpacker.h"
 #include "lib/format/facts.h"
 #include "lib/format/image.h"
 
@@ -41,12 +43,53 @@ struct Qcow2CreateOptions {
   bool data_file_raw = false;
 };
 
+enum class VmdkSubformat : uint8_t {
+  kMonolithicSparse,
+  kMonolithicFlat,
+  kTwoGbMaxExtentSparse,
+  kTwoGbMaxExtentFlat,
+  kStreamOptimized,
+};
+
+// Those of vmdk. A text that the user left out is empty.
+struct VmdkCreateOptions {
+  VmdkSubformat subformat = VmdkSubformat::kMonolithicSparse;
+  ByteView adapter_type;
+  ByteView hardware_version;
+  ByteView tools_version;
+  bool compat6 = false;
+  bool zeroed_grain = false;
+  bool writes_tools_version = true;  // even the default's; since 6.2
+  ByteView file_name;                // the output's own, without its folder
+};
+
+// Those of vpc, vhdx and vdi. 0: the format's own choice.
+struct BlockCreateOptions {
+  bool fixed = false;
+  bool force_size = false;       // vpc
+  uint64_t block_size = 0;       // vhdx, in bytes
+  uint64_t log_size = 0;         // vhdx, in bytes
+  bool block_state_zero = true;  // vhdx
+};
+
+// Those of qed and parallels. 0: the format's own choice.
+struct ClusterCreateOptions {
+  uint64_t cluster_size = 0;  // bytes
+  uint64_t table_size = 0;    // qed, in clusters
+};
+
 struct CreateOptions {
   uint64_t size = 0;  // bytes, as the user gave it
   Preallocation preallocation = Preallocation::kOff;
   ByteView backing_file;
   ByteView backing_format;
   Qcow2CreateOptions qcow2;
+  VmdkCreateOptions vmdk;
+  BlockCreateOptions block;
+  ClusterCreateOptions cluster;
+  // For ids that must differ from image to image: 64 random bytes.
+  ByteView random;
+  uint64_t unix_time = 0;  // seconds since 1970, now
 };
 
 // Where a piece of a write goes.
@@ -85,19 +128,28 @@ class Target {
   uint64_t cluster_size_;
 };
 
+// The files that an image is made of.
+struct TargetFiles {
+  File* file = nullptr;       // the image's own
+  File* data_file = nullptr;  // qcow2's external data file; null: none
+  // Opens the further files that an image consists of (kTargetExtent).
+  Opener* opener = nullptr;
+};
+
 // What a format's writer.cc exports, as `constinit const Writer k…Writer`.
 struct Writer {
   ByteView name;
   // Checks the options as far as that needs no file. Errors: kQcow2Create….
   Status (*validate)(const CreateOptions& options);
-  // Writes an empty image to `file`, which is empty, byte for byte as qemu-img
-  // does. `data_file`: the external data file, empty too, or null.
-  Status (*create)(Arena& arena, File& file, File* data_file,
+  // Writes an empty image to `files`, which are empty, byte for byte as
+  // qemu-img does.
+  Status (*create)(Arena& arena, const TargetFiles& files,
                    const CreateOptions& options);
   // Opens an image for writing. `backing`: the opened backing chain, or null;
-  // data is copied from it when a cluster is written in part.
-  Result<Target*> (*open)(Arena& arena, File& file, File* data_file,
-                          Image* backing);
+  // data is copied from it when a cluster is written in part. `make_unpacker`:
+  // for packed clusters among that; null where there are none.
+  Result<Target*> (*open)(Arena& arena, const TargetFiles& files,
+                          Image* backing, codec::MakeUnpacker make_unpacker);
 };
 
 }  // namespace instar

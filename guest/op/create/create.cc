@@ -52,8 +52,9 @@ bool RunOperation(Context& context) {
                   {.stage = instar_proto_Stage_STAGE_CREATE});
     return false;
   }
-  OutputFiles files;
-  return CreateOutput(context, *writer, options, files);
+  HostOpener opener(context.arena);
+  TargetFiles files;
+  return CreateOutput(context, *writer, options, opener, files);
 }
 
 }  // namespace instar::guest

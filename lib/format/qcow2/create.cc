@@ -136,7 +136,7 @@ Status Creation::PreallocateHere() {
 
 }  // namespace
 
-Status CreateImage(Arena& arena, File& file, File* data_file,
+Status CreateImage(Arena& arena, const TargetFiles& files,
                    const CreateOptions& options) {
   TRY(ValidateOptions(options));
   const Qcow2CreateOptions& qcow2 = options.qcow2;
@@ -151,13 +151,14 @@ Status CreateImage(Arena& arena, File& file, File* data_file,
       .external_data_raw = qcow2.data_file_raw,
       .compression = qcow2.compression,
       .virtual_size = AlignDown(options.size + 511, 512)};
-  INSTAR_CHECK(!geometry.external_data || data_file != nullptr);
-  File& data = geometry.external_data ? *data_file : file;
+  INSTAR_CHECK(!geometry.external_data || files.data_file != nullptr);
+  File& file = *files.file;
+  File& data = geometry.external_data ? *files.data_file : file;
   const TablePlaces places = {.refcount_table_offset = geometry.cluster_bytes(),
                               .refcount_table_clusters = 1};
   const MutableBytes zeroes = TRY(arena.AllocateZeroed(kZeroBytes));
-  Qcow2Target* target =
-      TRY(arena.New<Qcow2Target>(arena, file, data, nullptr, geometry, places));
+  Qcow2Target* target = TRY(arena.New<Qcow2Target>(
+      LayerCopy(arena, nullptr), file, data, nullptr, geometry, places));
   TRY(target->Init(arena));
   return Creation(file, data, options, geometry, *target, zeroes).Run();
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "lib/base/arena.h"
-#include "lib/base/file.h"
 #include "lib/base/result.h"
 #include "lib/format/target.h"
 
@@ -10,7 +9,7 @@ namespace instar::qcow2 {
 
 // As Writer::validate and Writer::create (lib/format/target.h).
 Status ValidateOptions(const CreateOptions& options);
-Status CreateImage(Arena& arena, File& file, File* data_file,
+Status CreateImage(Arena& arena, const TargetFiles& files,
                    const CreateOptions& options);
 
 }  // namespace instar::qcow2

@@ -12,7 +12,7 @@ constexpr uint64_t kMaxAheadBytes = 0x7fff'ffff;
 
 }  // namespace
 
-Qcow2Target::Qcow2Target(Arena& arena, File& file, File& data, Image* backing,
+Qcow2Target::Qcow2Target(LayerCopy copy, File& file, File& data, Image* backing,
                          const Geometry& geometry, const TablePlaces& places)
     : Target(geometry.virtual_size, geometry.cluster_bytes()),
       file_(&file),
@@ -23,7 +23,7 @@ Qcow2Target::Qcow2Target(Arena& arena, File& file, File& data, Image* backing,
       refcounts_(file, tables_, geometry_, places.refcount_table_offset,
                  places.refcount_table_clusters),
       map_(tables_, refcounts_, geometry_, places.l1_offset, places.l1_entries),
-      old_data_(arena, file, data, backing, geometry_, map_) {}
+      old_data_(copy, file, data, backing, geometry_, map_) {}
 
 Status Qcow2Target::Init(Arena& arena) {
   return tables_.Init(arena, *file_, geometry_.cluster_bytes());

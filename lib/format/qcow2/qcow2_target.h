@@ -28,7 +28,7 @@ struct TablePlaces {
 class Qcow2Target final : public Target {
  public:
   // `data`: where data clusters are, `file` itself or an external data file.
-  Qcow2Target(Arena& arena, File& file, File& data, Image* backing,
+  Qcow2Target(LayerCopy copy, File& file, File& data, Image* backing,
               const Geometry& geometry, const TablePlaces& places);
   Qcow2Target(const Qcow2Target&) = delete;
   Qcow2Target& operator=(const Qcow2Target&) = delete;

@@ -52,14 +52,15 @@ Status ClearUnknownPromises(File& file, const Header& header) {
   return file.WriteAt(HeaderLayout::kAutoclearFeatures.offset, bytes.view());
 }
 
-Result<Target*> OpenTarget(Arena& arena, File& file, File* data_file,
-                           Image* backing) {
+Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
+                           Image* backing, codec::MakeUnpacker make_unpacker) {
+  File& file = *files.file;
   BlockCache cache = TRY(BlockCache::Create(arena, file, 1));
   const Header header = TRY(ReadHeader(cache, arena));
   Extensions extensions;
   TRY(ReadExtensions(cache, header, arena, extensions));
   TRY(CheckWritable(header));
-  if (header.has_data_file() && data_file == nullptr) {
+  if (header.has_data_file() && files.data_file == nullptr) {
     return Error{.fault = Fault::kQcow2DataFileMissing};
   }
   TRY(ClearUnknownPromises(file, header));
@@ -78,9 +79,9 @@ Result<Target*> OpenTarget(Arena& arena, File& file, File* data_file,
       .l1_entries = header.num_l1_entries,
       .refcount_table_offset = header.refcount_table_offset,
       .refcount_table_clusters = header.refcount_table_clusters};
-  File& data = header.has_data_file() ? *data_file : file;
-  Qcow2Target* target =
-      TRY(arena.New<Qcow2Target>(arena, file, data, backing, geometry, places));
+  File& data = header.has_data_file() ? *files.data_file : file;
+  Qcow2Target* target = TRY(arena.New<Qcow2Target>(
+      LayerCopy(arena, make_unpacker), file, data, backing, geometry, places));
   TRY(target->Init(arena));
   return static_cast<Target*>(target);
 }

@@ -42,7 +42,7 @@ CreateOptions Small(uint64_t size) {
 
 Status Create(MemoryFile& file, const CreateOptions& options) {
   Memory memory;
-  return Qcow2().create(memory.arena, file, nullptr, options);
+  return Qcow2().create(memory.arena, {.file = &file}, options);
 }
 
 // Writes `length` bytes of `value` at `offset`, as convert does.
@@ -125,7 +125,8 @@ TEST(Qcow2Writer, TakesTheFirstFreeClusterForTheTableThenForTheData) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   Memory memory;
-  const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
+  const auto target =
+      Qcow2().open(memory.arena, {.file = &file}, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
   const auto extent = target.value()->Allocate(65536 * 7 + 512, 1024);
   ASSERT_TRUE(extent.ok());
@@ -141,7 +142,8 @@ TEST(Qcow2Writer, AllocatesAFreshImageWithoutTouchingTheFile) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   Memory memory;
-  const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
+  const auto target =
+      Qcow2().open(memory.arena, {.file = &file}, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
   ASSERT_TRUE(target.value()->Allocate(0, 65536).ok());
   file.ClearLog();
@@ -155,7 +157,8 @@ TEST(Qcow2Writer, GrowsTheRefcountTable) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, Small(8 << 20)).ok());
   Memory memory;
-  const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
+  const auto target =
+      Qcow2().open(memory.arena, {.file = &file}, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
   ASSERT_TRUE(Write(*target.value(), 0, 6 << 20, 0x5a).ok());
   ASSERT_TRUE(target.value()->Finish().ok());
@@ -167,7 +170,8 @@ TEST(Qcow2Writer, MarksZeroesInsteadOfWritingThem) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   Memory memory;
-  const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
+  const auto target =
+      Qcow2().open(memory.arena, {.file = &file}, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
   ASSERT_TRUE(Write(*target.value(), 0, 65536, 1).ok());
   ASSERT_TRUE(target.value()->WriteZeroes(0, 2 * 65536, true).ok());
@@ -187,7 +191,7 @@ TEST(Qcow2Writer, LeavesNoReferenceToAFreeClusterWhereverAWriteFails) {
     Memory memory;
     // Small caches, so that pages leave them in the middle.
     Arena arena(MutableBytes(memory.bytes.data(), 200 << 10));
-    const auto target = Qcow2().open(arena, file, nullptr, nullptr);
+    const auto target = Qcow2().open(arena, {.file = &file}, nullptr, nullptr);
     ASSERT_TRUE(target.ok());
     file.FailAt(n * 101);
     bool ok = Write(*target.value(), 0, 2400 << 10, 1).ok();
@@ -221,7 +225,8 @@ TEST(Qcow2Writer, RefusesAnImageThatIsMarkedCorrupt) {
   file.bytes()[HeaderLayout::kIncompatibleFeatures.offset + 7] =
       kIncompatibleCorrupt;
   Memory memory;
-  const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
+  const auto target =
+      Qcow2().open(memory.arena, {.file = &file}, nullptr, nullptr);
   ASSERT_FALSE(target.ok());
   EXPECT_EQ(target.error().fault, Fault::kQcow2ImageCorrupt);
 }
@@ -232,7 +237,8 @@ TEST(Qcow2Writer, RefusesL2TablesThatAreNotAligned) {
   file.bytes()[3 * 65536] = 0x80;
   file.bytes()[3 * 65536 + 6] = 0x02;
   Memory memory;
-  const auto target = Qcow2().open(memory.arena, file, nullptr, nullptr);
+  const auto target =
+      Qcow2().open(memory.arena, {.file = &file}, nullptr, nullptr);
   ASSERT_TRUE(target.ok());
   const auto extent = target.value()->Allocate(0, 512);
   ASSERT_FALSE(extent.ok());

@@ -46,8 +46,9 @@ Status Validate(const CreateOptions& options) {
   return {};
 }
 
-Status Create(Arena& arena, File& file, File* /*data_file*/,
+Status Create(Arena& arena, const TargetFiles& files,
               const CreateOptions& options) {
+  File& file = *files.file;
   TRY(Validate(options));
   const uint64_t size = TRY(CheckedAlignUp(options.size, kSectorBytes));
   TRY(file.Truncate(size, FileMode(options.preallocation)));
@@ -60,9 +61,9 @@ Status Create(Arena& arena, File& file, File* /*data_file*/,
   return file.WriteAt(0, zeroes.view());
 }
 
-Result<Target*> Open(Arena& arena, File& file, File* /*data_file*/,
-                     Image* /*backing*/) {
-  RawTarget* target = TRY(arena.New<RawTarget>(file));
+Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,
+                     codec::MakeUnpacker /*make_unpacker*/) {
+  RawTarget* target = TRY(arena.New<RawTarget>(*files.file));
   return static_cast<Target*>(target);
 }
 

@@ -1,5 +1,5 @@
 // Storing chunks: what is not zero goes to where the target makes room.
-#include "guest/op/convert/pipeline.h"
+#include "guest/convert/pipeline.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/checked.h"
 

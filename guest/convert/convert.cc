@@ -1,7 +1,7 @@
-// `convert`: sources, with all that lies below them, into one target.
-#include "guest/op/convert/pipeline.h"
+#include "guest/convert/convert.h"
+
+#include "guest/convert/pipeline.h"
 #include "guest/rt/chain.h"
-#include "guest/rt/context.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
 #include "guest/rt/slot_file.h"
@@ -48,7 +48,10 @@ bool OpenSources(Context& context, Sources& sources) {
 }
 
 struct Output {
-  OutputFiles files;
+  explicit Output(Arena& arena) : opener(arena) { files.opener = &opener; }
+
+  HostOpener opener;
+  TargetFiles files;
   Target* target = nullptr;
   Image* backing = nullptr;  // below the target
 };
@@ -71,10 +74,10 @@ bool PrepareFiles(Context& context, const Writer& writer, uint64_t total_bytes,
   if (config.create) {
     CreateOptions options = CreateOptionsOf(config.target);
     options.size = total_bytes;
-    return CreateOutput(context, writer, options, output.files);
+    return CreateOutput(context, writer, options, output.opener, output.files);
   }
-  HostOpener opener(context.arena);
-  const Result<File*> file = opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
+  const Result<File*> file =
+      output.opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
   if (!file.ok()) {
     return FailedCreating(file.error(), 0);
   }
@@ -89,9 +92,9 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
     return true;
   }
   File& file = *output.files.file;
-  HostOpener opener(context.arena);
-  const Result<Image*> image = OpenImage(context.arena, file, format, {},
-                                         opener, {.open_data_file = false});
+  const Result<Image*> image =
+      OpenImage(context.arena, file, format, {}, output.opener,
+                {.open_data_file = false});
   if (!image.ok()) {
     return FailedOpening(image.error(), file);
   }
@@ -103,7 +106,7 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
   if (!facts.has_backing_file) {
     return true;
   }
-  const Result<File*> below = opener.Open(
+  const Result<File*> below = output.opener.Open(
       file, ReferenceRole::kBacking, facts.backing_file, facts.backing_format);
   if (!below.ok()) {
     return FailedOpening(below.error(), file);
@@ -132,8 +135,8 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   if (!claimed.ok()) {
     return FailedOpening(claimed.error(), file);
   }
-  const Result<Target*> target =
-      writer->open(context.arena, file, output.files.data_file, output.backing);
+  const Result<Target*> target = writer->open(
+      context.arena, output.files, output.backing, &codec::Unpacker::Create);
   if (!target.ok()) {
     return FailedOpening(target.error(), file);
   }
@@ -208,9 +211,9 @@ bool Finish(Output& output) {
 
 }  // namespace
 
-bool RunOperation(Context& context) {
+bool Convert(Context& context) {
   Sources sources;
-  Output output;
+  Output output(context.arena);
   return OpenSources(context, sources) &&
          OpenTarget(context, sources.total_bytes, output) &&
          Move(context, sources, output) && Finish(output);

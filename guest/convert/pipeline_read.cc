@@ -1,5 +1,5 @@
 // Filling chunks: finding where their bytes are and fetching them.
-#include "guest/op/convert/pipeline.h"
+#include "guest/convert/pipeline.h"
 #include "lib/base/checked.h"
 #include "lib/format/chain.h"
 

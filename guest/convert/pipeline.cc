@@ -1,4 +1,4 @@
-#include "guest/op/convert/pipeline.h"
+#include "guest/convert/pipeline.h"
 
 #include "lib/base/checked.h"
 

@@ -1,0 +1,10 @@
+// `convert` to the formats that most images have.
+#include "guest/convert/convert.h"
+
+namespace instar::guest {
+
+bool RunOperation(Context& context) {
+  return Convert(context);
+}
+
+}  // namespace instar::guest

@@ -1,0 +1,10 @@
+// `convert` to the formats of other hypervisors, and those of old.
+#include "guest/convert/convert.h"
+
+namespace instar::guest {
+
+bool RunOperation(Context& context) {
+  return Convert(context);
+}
+
+}  // namespace instar::guest
