@@ -9,6 +9,7 @@
 #include "cmd/cache_mode.h"
 #include "cmd/creation.h"
 #include "cmd/session.h"
+#include "cmd/source.h"
 #include "compat/check_json.h"
 #include "compat/check_text.h"
 #include "compat/create_options.h"
@@ -76,8 +77,7 @@ class Check {
 
   const Environment& environment_;
   std::string filename_;
-  std::string format_;
-  bool has_format_ = false;
+  std::optional<std::string> format_;
   std::string output_ = "human";
   std::string cache_ = "writeback";
   vmm::CacheMode cache_mode_ = vmm::CacheMode::kWriteback;
@@ -98,7 +98,6 @@ std::optional<int> Check::ParseOne(const compat::ParsedOption& option) {
       return kClean;
     case static_cast<int>(Opt::kFormat):
       format_ = option.value;
-      has_format_ = true;
       break;
     case static_cast<int>(Opt::kOutput):
       output_ = option.value;
@@ -161,12 +160,6 @@ std::optional<int> Check::CheckOptions() {
   if (!cache_mode)
     return PrintError(environment_, "Invalid source cache option: " + cache_);
   cache_mode_ = *cache_mode;
-  if (image_opts_ && has_format_) {
-    return PrintError(environment_,
-                      "--image-opts and --format are mutually exclusive");
-  }
-  if (image_opts_)
-    return PrintError(environment_, compat::Unsupported("--image-opts"));
   if (repair_ && force_share_) {
     return PrintError(environment_,
                       "Could not open '" + filename_ +
@@ -175,10 +168,6 @@ std::optional<int> Check::CheckOptions() {
   }
   if (repair_)
     return PrintError(environment_, compat::Unsupported("check -r"));
-  if (has_format_ && compat::FindFormat(format_) == nullptr) {
-    return PrintError(environment_, "Could not open '" + filename_ +
-                                        "': Unknown driver '" + format_ + '\'');
-  }
   return std::nullopt;
 }
 
@@ -186,30 +175,36 @@ void Check::Add(const proto::CheckResult& result, const vmm::Files& files) {
   // The guest's word for a slot need not be true.
   if (result.slot() >= files.size() || images_.size() >= abi::kMaxSlots)
     return;
-  images_.push_back(
-      {std::string(compat::ParseImageName(files.path(result.slot())).path),
-       result});
+  // The image on the command line is called what it was called there.
+  const std::string& path = files.path(result.slot());
+  images_.push_back({images_.empty()
+                         ? filename_
+                         : std::string(compat::ParseImageName(path).path),
+                     result});
 }
 
 int Check::CheckImages() {
+  const auto source =
+      ReadSource(environment_, filename_, format_, image_opts_, force_share_);
+  if (!source)
+    return kFailed;
   vmm::Policy policy = environment_.policy;
-  policy.force_share = force_share_;
+  policy.force_share = force_share_ || source->options.force_share;
   vmm::Files files(policy, vmm::Outputs{});
-  const auto slot = files.OpenSource(filename_, cache_mode_);
+  const auto slot = source->Open(files, cache_mode_);
   if (!slot)
-    return PrintOpenError(environment_, files);
+    return PrintOpenError(environment_, files, source->name);
 
   proto::Config config;
   proto::CheckConfig& check = *config.mutable_check();
-  check.mutable_source()->set_slot(*slot);
-  check.mutable_source()->set_format(format_);
-  check.mutable_source()->set_filename(filename_);
+  source->Describe(*slot, *check.mutable_source());
   check.set_backing_chain(chain_);
   check.set_reserved_bits(environment_.profile.check_reads_reserved_bits);
   check.set_own_checks(environment_.profile.has_own_features);
   check.set_parallels(environment_.profile.check_parallels);
 
   Session session(environment_, files, compat::CommandKind::kCheck);
+  session.shown_names[*slot] = source->name;
   session.on_finding = [&](const proto::Finding& finding) {
     if (finding.has_problem()) {
       WriteAll(STDERR_FILENO,

@@ -138,8 +138,6 @@ std::optional<int> Info::Check() {
   if (!cache_mode)
     return PrintError(environment_, "Invalid cache option: " + cache_);
   cache_mode_ = *cache_mode;
-  if (limits_)
-    return PrintError(environment_, compat::Unsupported("--limits"));
   return std::nullopt;
 }
 
@@ -187,6 +185,10 @@ int Info::Show() {
   if (findings.broke_rule() || findings.chain().empty()) {
     return PrintError(environment_,
                       "guest broke a rule: what it reported makes no sense");
+  }
+  if (limits_) {
+    const bool is_probed = source->options.format.empty();
+    findings.AddLimits(is_probed, files.info(*slot).request_alignment);
   }
   return WriteAll(STDOUT_FILENO, Render(findings.chain())) ? 0 : 1;
 }

@@ -215,4 +215,11 @@ void InfoFindings::AddExtent(const proto::VmdkExtentFacts& facts) {
   extents.push_back(std::move(extent));
 }
 
+void InfoFindings::AddLimits(bool is_probed, uint64_t direct_alignment) {
+  for (compat::InfoNode& image : chain_) {
+    compat::AddBlockLimits(image, is_probed, direct_alignment);
+    is_probed = image.backing_format.empty();
+  }
+}
+
 }  // namespace instar::cmd

@@ -22,6 +22,10 @@ class InfoFindings {
 
   void Add(const proto::Finding& finding);
 
+  // --limits, to be called at the end. As compat::AddBlockLimits, for every
+  // image; `is_probed`: the top one.
+  void AddLimits(bool is_probed, uint64_t direct_alignment);
+
   // The guest has said more than any chain of images holds, or has named files
   // that do not exist.
   bool broke_rule() const { return broke_rule_; }

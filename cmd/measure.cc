@@ -10,6 +10,7 @@
 #include "cmd/measure_target.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_choice.h"
+#include "cmd/source.h"
 #include "compat/help.h"
 #include "compat/measure_text.h"
 #include "compat/numbers.h"
@@ -52,10 +53,12 @@ class Measure {
   std::optional<int> ParseSize(const std::string& text);
   std::optional<int> ParseOutput(const std::string& text);
   std::optional<int> CheckOperands(const Arguments& operands);
-  std::optional<int> CheckSource() const;
 
   int Show();
-  proto::Config ConfigFor(const MeasureTarget& target) const;
+  // `source` is null where a size is measured.
+  proto::Config ConfigFor(const MeasureTarget& target,
+                          const ImageSource* source) const;
+  int MeasureIt(vmm::Files& files, const ImageSource* source);
   int Fail(const std::string& text) const {
     return PrintError(environment_, text);
   }
@@ -161,19 +164,8 @@ std::optional<int> Measure::Parse(const Arguments& arguments) {
   return CheckOperands(reader.operands());
 }
 
-std::optional<int> Measure::CheckSource() const {
-  if (image_opts_ && format_)
-    return Fail("--image-opts and --format are mutually exclusive");
-  if (image_opts_)
-    return Fail(compat::Unsupported("--image-opts"));
-  if (format_ && compat::FindFormat(*format_) == nullptr) {
-    return Fail("Could not open '" + *filename_ + "': Unknown driver '" +
-                *format_ + "'");
-  }
-  return std::nullopt;
-}
-
-proto::Config Measure::ConfigFor(const MeasureTarget& target) const {
+proto::Config Measure::ConfigFor(const MeasureTarget& target,
+                                 const ImageSource* source) const {
   proto::Config config;
   proto::MeasureConfig& measure = *config.mutable_measure();
   *measure.mutable_target() = target.target;
@@ -183,30 +175,33 @@ proto::Config Measure::ConfigFor(const MeasureTarget& target) const {
   measure.set_parallels_has_bitmaps(environment_.profile.parallels_has_bitmaps);
   if (size_)
     measure.mutable_target()->set_size(*size_);
-  if (filename_) {
-    proto::Source& source = *measure.mutable_source();
-    source.set_slot(0);
-    source.set_format(format_.value_or(""));
-    source.set_filename(*filename_);
-  }
+  if (source != nullptr)
+    source->Describe(0, *measure.mutable_source());
   return config;
 }
 
 int Measure::Show() {
-  vmm::Policy policy = environment_.policy;
-  policy.force_share = force_share_;
-  vmm::Files files(policy, vmm::Outputs{});
+  std::optional<ImageSource> source;
   if (filename_) {
-    if (const auto status = CheckSource())
-      return *status;
-    if (!files.OpenSource(*filename_, vmm::CacheMode::kWriteback))
-      return PrintOpenError(environment_, files);
+    source = ReadSource(environment_, *filename_, format_, image_opts_,
+                        force_share_);
+    if (!source)
+      return 1;
   }
+  vmm::Policy policy = environment_.policy;
+  policy.force_share = force_share_ || (source && source->options.force_share);
+  vmm::Files files(policy, vmm::Outputs{});
+  if (source && !source->Open(files, vmm::CacheMode::kWriteback))
+    return PrintOpenError(environment_, files, source->name);
+  return MeasureIt(files, source ? &*source : nullptr);
+}
+
+int Measure::MeasureIt(vmm::Files& files, const ImageSource* source) {
   const MeasureTarget target =
       ReadMeasureTarget(environment_, target_format_, option_list_);
-  if (!filename_ && target.due == proto::MEASURE_END_OPENED)
+  if (source == nullptr && target.due == proto::MEASURE_END_OPENED)
     return Fail(target.errors);
-  proto::Config config = ConfigFor(target);
+  proto::Config config = ConfigFor(target, source);
   if (snapshot_.is_set() &&
       !FillSnapshotChoice(snapshot_,
                           *config.mutable_measure()->mutable_snapshot()))
@@ -215,6 +210,8 @@ int Measure::Show() {
   std::optional<compat::MeasureSizes> sizes;
   Session session(environment_, files, compat::CommandKind::kMeasure);
   session.target_format = target_format_;
+  if (source != nullptr)
+    session.shown_names[0] = source->name;
   session.on_finding = [&](const proto::Finding& finding) {
     if (!finding.has_measure())
       return;

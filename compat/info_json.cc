@@ -52,6 +52,8 @@ Json Children(const InfoNode& node, const Profile& profile) {
 // and not the schema's.
 Json NodeJson(const InfoNode& node, const Profile& profile) {
   Json json = Json::Object();
+  if (node.limits)
+    json.Add("limits", LimitsJson(*node.limits));
   if (profile.info_shows_child_nodes)
     json.Add("children", Children(node, profile));
   if (node.has_backing_file && !node.backing_format.empty())

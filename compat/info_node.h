@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "compat/block_limits.h"
+
 namespace instar::compat {
 
 struct InfoSnapshot {
@@ -114,6 +116,7 @@ struct InfoNode {
   std::optional<InfoVmdk> vmdk;
   std::optional<InfoLuks> luks;
   std::optional<uint64_t> extent_size_hint;  // of a file, bytes
+  std::optional<BlockLimits> limits;         // where they were asked for
 
   // In the order in which they are shown.
   std::vector<InfoChild> children;

@@ -18,6 +18,10 @@ class Page {
     AddBacking(node);
     if (!node.snapshots.empty())
       Block(SnapshotTable(node.snapshots, profile_));
+    if (node.limits) {
+      Line("Block limits:");
+      out_ += HumanTree(LimitsJson(*node.limits), indent_ + 1);
+    }
     AddSpecific(node);
     if (!profile_.info_shows_child_nodes)
       return;

@@ -39,6 +39,8 @@ class Children(case.ProgramTest):
             ["qemu-img", "convert", "-O", "qcow2", "a.raw", "b.qcow2"],
             executable=self.program, cwd=self.directory,
             env=self.environment(), start_new_session=True,
+            # What ran the tests may have told its children to ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(child.communicate)
         return child
