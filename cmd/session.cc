@@ -163,8 +163,19 @@ Session::Session(const Environment& environment, vmm::Files& files,
 void Session::OnFinding(const proto::Finding& finding) {
   if (finding.has_failure())
     failure_ = compat::AsTold(finding.failure(), environment_.profile);
+  else if (finding.has_warning())
+    PrintWarning(finding.warning());
   else if (on_finding)
     on_finding(finding);
+}
+
+void Session::PrintWarning(const proto::Failure& warning) {
+  const std::string_view text = compat::ImageWarning(warning);
+  if (text.empty())
+    return;
+  std::string line = compat::WarningLine(environment_.names, text);
+  line.pop_back();
+  WriteAll(STDERR_FILENO, line);
 }
 
 void Session::OnProgress(uint64_t done, uint64_t all) {

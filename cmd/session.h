@@ -85,6 +85,7 @@ class Session final : public vmm::Events {
   void OnProgress(uint64_t done, uint64_t all) override;
 
  private:
+  void PrintWarning(const proto::Failure& warning);
   compat::FailureContext ContextFor(const proto::Config& config) const;
 
   const Environment& environment_;

@@ -197,6 +197,13 @@ void ReportFailure(const Error& error, FailurePlace place) {
   Add(finding);
 }
 
+void ReportWarning(Fault fault) {
+  instar_proto_Finding finding = instar_proto_Finding_init_zero;
+  finding.which_kind = instar_proto_Finding_warning_tag;
+  finding.kind.warning.fault = static_cast<instar_proto_Fault>(fault);
+  Add(finding);
+}
+
 void ReportPlan(uint64_t size, ByteView detected_format) {
   instar_proto_Finding finding = instar_proto_Finding_init_zero;
   finding.which_kind = instar_proto_Finding_plan_tag;

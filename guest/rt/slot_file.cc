@@ -3,6 +3,7 @@
 #include <pb_encode.h>
 
 #include "guest/rt/context.h"
+#include "guest/rt/findings.h"
 #include "guest/rt/known_extents.h"
 #include "lib/base/checked.h"
 
@@ -361,6 +362,10 @@ Result<File*> HostOpener::Open(const File& from, ReferenceRole role,
   }
   File* file = TRY(Ask(from.slot(), RoleOf(role), name, format));
   return file;
+}
+
+void HostOpener::Warn(Fault fault) {
+  ReportWarning(fault);
 }
 
 Result<File*> HostOpener::OpenOutput(instar_proto_Role role) {

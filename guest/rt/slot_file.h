@@ -75,6 +75,7 @@ class HostOpener final : public Opener {
   OpenRules rules() const override;
   Result<File*> Open(const File& from, ReferenceRole role, ByteView name,
                      ByteView format) override;
+  void Warn(Fault fault) override;
   // The command's own output (proto.Role ROLE_TARGET and ROLE_TARGET_DATA):
   // the host creates it now, or opens what is there.
   Result<File*> OpenOutput(instar_proto_Role role);

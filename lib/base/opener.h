@@ -40,6 +40,9 @@ class Opener {
   virtual Result<File*> Open(const File& from, ReferenceRole role,
                              ByteView name, ByteView format) = 0;
 
+  // Something that the user should know of an image that opens all the same.
+  virtual void Warn(Fault /*fault*/) {}
+
  protected:
   ~Opener() = default;
 };

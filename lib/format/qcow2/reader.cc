@@ -81,6 +81,9 @@ Status Qcow2Image::Open(Opener& opener, const OpenOptions& options) {
   }
   map_ = ClusterMap(cache_, header_);
   SetFacts();
+  if (extensions_.stale_bitmaps) {
+    opener.Warn(Fault::kQcow2StaleBitmaps);
+  }
   return {};
 }
 
