@@ -22,6 +22,8 @@ extern const uint8_t image_convert_begin[];
 extern const uint8_t image_convert_end[];
 extern const uint8_t image_export_begin[];
 extern const uint8_t image_export_end[];
+extern const uint8_t image_pack_begin[];
+extern const uint8_t image_pack_end[];
 }
 
 namespace instar::cmd {
@@ -36,8 +38,10 @@ constexpr uint64_t kSectorBytes = 512;
 constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
 constexpr double kProgressStep = 1.0;
 
-// The guest that writes `format`.
-std::span<const uint8_t> GuestFor(std::string_view format) {
+// The guest that writes `format`, with packed clusters or without.
+std::span<const uint8_t> GuestFor(std::string_view format, bool packed) {
+  if (packed)
+    return {image_pack_begin, image_pack_end};
   if (format == "raw" || format == "qcow2")
     return {image_convert_begin, image_convert_end};
   return {image_export_begin, image_export_end};
@@ -186,8 +190,6 @@ std::optional<int> Convert::PrepareNew() {
 std::optional<int> Convert::PrepareTarget() {
   if (const auto status = call_.create ? PrepareNew() : PrepareExisting())
     return status;
-  if (call_.compress)
-    return Fail(compat::Unsupported("-c"));
   if (!call_.bitmaps)
     return std::nullopt;
   if (call_.sources.size() > 1)
@@ -246,6 +248,7 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   convert.set_sparse_sectors(
       static_cast<uint32_t>(call_.sparse_bytes / kSectorBytes));
   convert.set_out_of_order(call_.out_of_order);
+  convert.set_compress(call_.compress);
   convert.set_num_workers(limits.num_vcpus);
   convert.set_zero_run_tail_splits(environment_.profile.zero_run_tail_splits);
   convert.set_progress(true);
@@ -269,7 +272,7 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
     progress.Update(done, all);
     throttle.Wait(call_.create ? WrittenBytes(files) : done);
   };
-  if (session.Run(GuestFor(format_), config, limits)) {
+  if (session.Run(GuestFor(format_, call_.compress), config, limits)) {
     progress.Complete();
     return 0;
   }

@@ -167,7 +167,32 @@ bool ReadsZero(const instar_proto_ConvertConfig& config, const Output& output) {
   return records_allocation || static_cast<const SlotFile*>(data)->reads_zero();
 }
 
-bool Move(Context& context, Sources& sources, Output& output) {
+// -c: what packs. Null after a report.
+Packing* PreparePacking(Context& context, const Output& output,
+                        codec::MakePacker make_packer, uint32_t num_vcpus) {
+  const File& file = *output.files.file;
+  if (make_packer == nullptr) {
+    FailedOpening({.fault = Fault::kUnsupported}, file);
+    return nullptr;
+  }
+  const Result<PackRules> rules = output.target->Packing();
+  if (!rules.ok()) {
+    ReportFailure(rules.error(), {.stage = instar_proto_Stage_STAGE_WRITE,
+                                  .slot = file.slot()});
+    return nullptr;
+  }
+  const Result<Packing*> packing = Packing::Create(
+      context.arena, make_packer, rules.value(), output.target->cluster_size(),
+      context.config->operation.convert.sparse_sectors == 0, num_vcpus);
+  if (!packing.ok()) {
+    FailedOpening(packing.error(), file);
+    return nullptr;
+  }
+  return packing.value();
+}
+
+bool Move(Context& context, Sources& sources, Output& output,
+          codec::MakePacker make_packer) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
   convert::PlanOptions plan = {
       .target_has_backing = config.target_has_backing,
@@ -177,17 +202,26 @@ bool Move(Context& context, Sources& sources, Output& output) {
     plan.target_backing_sectors =
         static_cast<int64_t>(DivRoundUp(output.backing->virtual_size(), 512));
   }
+  const uint32_t num_vcpus = config.num_workers == 0 ? 1 : config.num_workers;
+  Packing* packing = nullptr;
+  if (config.compress) {
+    packing = PreparePacking(context, output, make_packer, num_vcpus);
+    if (packing == nullptr) {
+      return false;
+    }
+    plan.cluster_sectors = packing->cluster_bytes() / 512;
+  }
   convert::Planner planner(
       std::span<Image* const>(sources.images, sources.count), plan);
-  Unpacking unpacking(context.arena, sources.max_cluster_bytes,
-                      config.num_workers == 0 ? 1 : config.num_workers);
+  Unpacking unpacking(context.arena, sources.max_cluster_bytes, num_vcpus);
   LongCluster long_cluster(context.arena, unpacking, sources.max_cluster_bytes);
   const Result<Pipeline*> pipeline = Pipeline::Create(
       context, planner, *output.target, unpacking, long_cluster,
       {.split =
            convert::RuleFor(config.sparse_sectors, config.zero_run_tail_splits),
        .target_reads_zero = ReadsZero(config, output),
-       .report_progress = config.progress});
+       .report_progress = config.progress,
+       .packing = packing});
   if (!pipeline.ok()) {
     return FailedOpening(pipeline.error(), *output.files.file);
   }
@@ -211,12 +245,12 @@ bool Finish(Output& output) {
 
 }  // namespace
 
-bool Convert(Context& context) {
+bool Convert(Context& context, codec::MakePacker make_packer) {
   Sources sources;
   Output output(context.arena);
   return OpenSources(context, sources) &&
          OpenTarget(context, sources.total_bytes, output) &&
-         Move(context, sources, output) && Finish(output);
+         Move(context, sources, output, make_packer) && Finish(output);
 }
 
 }  // namespace instar::guest

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "guest/rt/context.h"
+#include "lib/codec/packer.h"
 
 namespace instar::guest {
 
-// Runs the ConvertConfig of the configuration. A failure has been reported.
-bool Convert(Context& context);
+// Runs the ConvertConfig of the configuration. `make_packer` may be null in
+// guests that are not for -c. False: a failure has been reported.
+bool Convert(Context& context, codec::MakePacker make_packer);
 
 }  // namespace instar::guest

@@ -16,8 +16,11 @@ Pipeline::Pipeline(Context& context, convert::Planner& planner, Target& target,
       long_cluster_(&long_cluster),
       options_(options),
       data_(data),
-      packed_(packed),
+      windows_(packed),
       zeroes_(zeroes),
+      packing_(options.packing),
+      out_({}),
+      stages_({}),
       items_(items) {
   for (uint64_t i = 0; i < kMaxTransfers; ++i) {
     transfers[i].pipeline = this;
@@ -41,9 +44,22 @@ Result<Pipeline*> Pipeline::Create(Context& context, convert::Planner& planner,
   Transfer* transfers = TRY(arena.NewArray<Transfer>(kMaxTransfers));
   const MutableBytes place =
       TRY(arena.Allocate(sizeof(Pipeline), alignof(Pipeline)));
-  return new (place.data())
+  auto* pipeline = new (place.data())
       Pipeline(context, planner, target, unpacking, long_cluster, options, data,
                packed, zeroes, items, transfers);
+  if (options.packing != nullptr) {
+    TRY(pipeline->PreparePacking(arena));
+  }
+  return pipeline;
+}
+
+Status Pipeline::PreparePacking(Arena& arena) {
+  const MutableBytes out = TRY(arena.Allocate(kOutBytes, 4096));
+  const MutableBytes stages = TRY(arena.Allocate(kStagesBytes, 4096));
+  out_ = BufferRing(out);
+  stages_ = BufferRing(stages);
+  jobs_ = TRY(arena.NewArray<PackJob>(kMaxChunks));
+  return {};
 }
 
 bool Pipeline::Run() {
@@ -52,6 +68,7 @@ bool Pipeline::Run() {
     moved |= FillChunks();
     moved |= requests_->Poll();
     moved |= CollectUnpacked();
+    moved |= PackChunks();
     moved |= WriteChunks();
     moved |= ReleaseChunks();
     if (released_ == planned_ && planner_->AtEnd() && !has_waiting_chunk_) {
@@ -67,7 +84,10 @@ bool Pipeline::Run() {
 // Nothing can move until a completion comes or a task ends.
 void Pipeline::Wait() {
   FlushRun();
-  unpacking_->Wait(*requests_, [this] { return CollectUnpacked(); });
+  const bool busy = packed_ != written_ && packing_ != nullptr;
+  Workers::Get().WaitFor(*requests_, busy || unpacking_->HasRunning(), [this] {
+    return CollectUnpacked() || (written_ < packed_ && CanWrite(written_));
+  });
 }
 
 bool Pipeline::PlanChunks() {
@@ -96,10 +116,15 @@ bool Pipeline::PlanOne() {
   Item item;
   item.chunk = waiting_chunk_;
   if (item.chunk.kind == convert::ChunkKind::kData) {
-    item.data = data_.Take(item.chunk.length);
+    const uint64_t length =
+        packing_ == nullptr ? item.chunk.length : packing_->cluster_bytes();
+    item.data = data_.Take(length);
     if (item.data.empty()) {
       return false;
     }
+    item.data.Slice(item.chunk.length, length - item.chunk.length)
+        .value()
+        .Fill(0);
   }
   item.data_mark = data_.Mark();
   has_waiting_chunk_ = false;
@@ -129,7 +154,11 @@ bool Pipeline::ReleaseChunks() {
   while (released_ < written_ && ItemAt(released_).writes == 0) {
     const Item& item = ItemAt(released_);
     data_.FreeUpTo(item.data_mark);
-    packed_.FreeUpTo(item.packed_mark);
+    windows_.FreeUpTo(item.packed_mark);
+    if (packing_ != nullptr) {
+      out_.FreeUpTo(item.out_mark);
+      stages_.FreeUpTo(item.stage_mark);
+    }
     ++released_;
   }
   if (released_ != before && options_.report_progress) {

@@ -1,7 +1,7 @@
 // The data path of convert: many chunks at a time on their way from the
 // source chains to the target.
 //
-//   plan -> read -> unpack -> split and allocate -> write -> release
+//   plan -> read -> unpack -> (pack ->) split and allocate -> write -> release
 //
 // Chunks are planned, allocated and released in order, so that the same
 // command always makes the same bytes; reading, unpacking and writing of
@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "guest/convert/packing.h"
 #include "guest/rt/buffer_ring.h"
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
@@ -28,6 +29,7 @@ struct PipelineOptions {
   // The target reads as zeroes where nothing was written.
   bool target_reads_zero = false;
   bool report_progress = false;
+  Packing* packing = nullptr;  // -c; chunks are clusters then
 };
 
 class Pipeline {
@@ -50,6 +52,11 @@ class Pipeline {
   static constexpr uint64_t kDataBytes = 16 << 20;
   static constexpr uint64_t kPackedBytes = 8 << 20;
   static constexpr uint64_t kMaxWriteBytes = 2 << 20;
+  // -c: packed clusters, and the stages where they are gathered.
+  static constexpr uint64_t kOutBytes = 16 << 20;
+  static constexpr uint64_t kStageBytes = 512 << 10;
+  static constexpr uint64_t kStagesBytes = 8 << 20;
+  static constexpr uint64_t kMaxRecordExtra = 1024;  // prefix and padding
   // Read at once where packed clusters adjoin.
   static constexpr uint64_t kWindowBytes = 256 << 10;
 
@@ -59,6 +66,8 @@ class Pipeline {
     MutableBytes data;
     uint64_t data_mark = 0;    // of the buffer rings, behind this chunk
     uint64_t packed_mark = 0;  // before the window of its packed bytes
+    uint64_t out_mark = 0;     // of out_, behind this chunk
+    uint64_t stage_mark = 0;   // before the stage that its packed bytes are in
     uint32_t reads = 0;        // of plain bytes, outstanding
     uint32_t unpacks = 0;      // not done
     uint32_t writes = 0;       // outstanding
@@ -105,6 +114,8 @@ class Pipeline {
            const PipelineOptions& options, MutableBytes data,
            MutableBytes packed, MutableBytes zeroes, Item* items,
            Transfer* transfers);
+  // -c: what is needed besides. Errors: kNoMemory.
+  Status PreparePacking(Arena& arena);
 
   Item& ItemAt(uint64_t sequence) { return items_[sequence % kMaxChunks]; }
 
@@ -112,6 +123,7 @@ class Pipeline {
   bool PlanChunks();
   bool FillChunks();
   bool CollectUnpacked();
+  bool PackChunks();
   bool WriteChunks();
   bool ReleaseChunks();
 
@@ -124,7 +136,13 @@ class Pipeline {
                           const Image& owner, MutableBytes out);
   bool OpenWindow(const Extent& extent, uint64_t sequence);
   void AttachJob(UnpackJob& job, uint64_t sequence);
-  Status WriteItem(Item& item, uint64_t sequence);
+  bool PackOne();
+  bool IsPacked(uint64_t sequence);
+  bool CanWrite(uint64_t sequence);
+  // False: no room for it now.
+  Result<bool> WritePacked(Item& item, uint64_t sequence);
+  bool TakeStage(uint64_t bytes);
+  Result<bool> WriteItem(Item& item, uint64_t sequence);
   Status WriteData(const Item& item, uint64_t sequence);
   Status StoreData(MutableBytes bytes, uint64_t position, uint64_t sequence);
   void AddToRun(const WriteExtent& where, MutableBytes bytes,
@@ -148,14 +166,22 @@ class Pipeline {
   LongCluster* long_cluster_;
   PipelineOptions options_;
   BufferRing data_;
-  BufferRing packed_;
+  BufferRing windows_;   // of packed clusters that are read
   MutableBytes zeroes_;  // for -S 0
+  Packing* packing_;     // -c; else null, and the rest of these empty
+  BufferRing out_;       // packed clusters
+  BufferRing stages_;
+  MutableBytes stage_;  // the last of stages_, its first stage_used_ taken
+  uint64_t stage_used_ = 0;
+  uint64_t stage_mark_ = 0;  // of stages_, before stage_
+  PackJob* jobs_ = nullptr;  // parallel to items_
   Item* items_;
   Transfer* free_transfers_ = nullptr;
 
-  // Sequence numbers: released_ <= written_ <= filled_ <= planned_.
+  // Sequence numbers: released_ <= written_ <= packed_ <= filled_ <= planned_.
   uint64_t planned_ = 0;
   uint64_t filled_ = 0;
+  uint64_t packed_ = 0;
   uint64_t written_ = 0;
   uint64_t released_ = 0;
   uint64_t fill_offset_ = 0;  // within the chunk filled_, what was issued

@@ -37,10 +37,11 @@ bool Pipeline::FillChunks() {
 Status Pipeline::Fill(Item& item, uint64_t sequence) {
   const convert::Chunk& chunk = item.chunk;
   while (fill_offset_ < chunk.length) {
-    const uint64_t left = chunk.length - fill_offset_;
-    Image* owner = chunk.source;
-    const Extent extent = TRY(LocateAbove(chunk.source, nullptr,
-                                          chunk.source_offset + fill_offset_,
+    const convert::Planner::Origin origin =
+        planner_->OriginOf(chunk.position + fill_offset_);
+    const uint64_t left = Min(chunk.length - fill_offset_, origin.left);
+    Image* owner = origin.source;
+    const Extent extent = TRY(LocateAbove(origin.source, nullptr, origin.offset,
                                           left, false, &owner));
     // Past the image's end, up to a full sector, there are zeroes.
     const uint64_t length =
@@ -124,8 +125,8 @@ bool Pipeline::OpenWindow(const Extent& extent, uint64_t sequence) {
   if (!HasTransfer() || requests_->room() == 0) {
     return false;
   }
-  const uint64_t mark = packed_.Mark();
-  const MutableBytes bytes = packed_.Take(length);
+  const uint64_t mark = windows_.Mark();
+  const MutableBytes bytes = windows_.Take(length);
   if (bytes.empty()) {
     return false;
   }

@@ -7,38 +7,45 @@ namespace instar::guest {
 
 bool Pipeline::WriteChunks() {
   bool moved = false;
-  while (!failed_ && written_ < filled_) {
+  while (!failed_ && written_ < packed_ && CanWrite(written_)) {
     Item& item = ItemAt(written_);
-    if (item.reads != 0 || item.unpacks != 0) {
-      break;
-    }
-    const Status status = WriteItem(item, written_);
-    if (!status.ok()) {
-      Fail(status.error(), {.stage = instar_proto_Stage_STAGE_WRITE,
-                            .position = item.chunk.position});
+    const Result<bool> wrote = WriteItem(item, written_);
+    if (!wrote.ok()) {
+      Fail(wrote.error(), {.stage = instar_proto_Stage_STAGE_WRITE,
+                           .position = item.chunk.position});
       return true;
     }
+    if (!wrote.value()) {
+      break;
+    }
+    item.stage_mark = stage_mark_;
     ++written_;
     moved = true;
   }
   return moved;
 }
 
-Status Pipeline::WriteItem(Item& item, uint64_t sequence) {
+bool Pipeline::CanWrite(uint64_t sequence) {
+  const Item& item = ItemAt(sequence);
+  return item.reads == 0 && item.unpacks == 0 && IsPacked(sequence);
+}
+
+Result<bool> Pipeline::WriteItem(Item& item, uint64_t sequence) {
   const convert::Chunk& chunk = item.chunk;
   if (chunk.kind == convert::ChunkKind::kBacking) {
-    return {};
+    return true;
+  }
+  if (chunk.kind == convert::ChunkKind::kData && packing_ != nullptr) {
+    return WritePacked(item, sequence);
   }
   if (chunk.kind == convert::ChunkKind::kData) {
-    return WriteData(item, sequence);
+    TRY(WriteData(item, sequence));
+  } else if (options_.split.sparse_sectors == 0) {
+    TRY(StoreData(zeroes_.Prefix(chunk.length), chunk.position, sequence));
+  } else if (!options_.target_reads_zero) {
+    TRY(target_->WriteZeroes(chunk.position, chunk.length, true));
   }
-  if (options_.split.sparse_sectors == 0) {
-    return StoreData(zeroes_.Prefix(chunk.length), chunk.position, sequence);
-  }
-  if (options_.target_reads_zero) {
-    return {};
-  }
-  return target_->WriteZeroes(chunk.position, chunk.length, true);
+  return true;
 }
 
 Status Pipeline::WriteData(const Item& item, uint64_t sequence) {

@@ -58,19 +58,7 @@ class Unpacking {
   // waited for by running them.
   template <typename Collect>
   void Wait(Requests& requests, Collect collect) {
-    if (HasRunning() && requests.unannounced() != 0) {
-      requests.Kick();
-    }
-    Workers& workers = Workers::Get();
-    if (workers.RunOne(0)) {
-      return;
-    }
-    workers.AwaitTask();
-    const uint32_t seen = requests.event();
-    if (!requests.Poll() && !collect()) {
-      requests.Sleep(seen);
-    }
-    workers.StopAwaiting();
+    Workers::Get().WaitFor(requests, HasRunning(), collect);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "guest/rt/requests.h"
 #include "proto/abi.h"
 
 namespace instar::guest {
@@ -38,6 +39,25 @@ class Workers {
 
   // Runs one task on this vCPU; false: none is waiting.
   bool RunOne(uint64_t worker);
+
+  // Returns when a completion has come, or a task may have ended. `busy`: tasks
+  // are running. `collect` takes what is done and says whether there was
+  // anything. Tasks are waited for by running them.
+  template <typename Collect>
+  void WaitFor(Requests& requests, bool busy, Collect collect) {
+    if (busy && requests.unannounced() != 0) {
+      requests.Kick();
+    }
+    if (RunOne(0)) {
+      return;
+    }
+    AwaitTask();
+    const uint32_t seen = requests.event();
+    if (!requests.Poll() && !collect()) {
+      requests.Sleep(seen);
+    }
+    StopAwaiting();
+  }
 
   // Says that vCPU 0 is about to sleep and wants to be woken by the next task
   // that ends. Call before reading event() and looking at the tasks.

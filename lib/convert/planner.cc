@@ -63,11 +63,45 @@ Status Planner::FindRun(uint64_t want) {
   return {};
 }
 
+Planner::Origin Planner::OriginOf(uint64_t position) const {
+  uint64_t offset = position;
+  for (Image* source : sources_) {
+    const uint64_t bytes = SectorsOf(*source) * 512;
+    if (offset < bytes) {
+      return {.source = source, .offset = offset, .left = bytes - offset};
+    }
+    offset -= bytes;
+  }
+  Panic("a position behind the last source");
+}
+
+// A run that ends within a cluster makes the whole cluster data; so do zeroes
+// that are to be stored.
+Chunk Planner::WholeClusters(Chunk chunk) const {
+  if (chunk.kind == ChunkKind::kZero && options_.zeroes_are_data) {
+    chunk.kind = ChunkKind::kData;
+  }
+  const uint64_t cluster = options_.cluster_sectors * 512;
+  if (chunk.length >= cluster) {
+    chunk.length = chunk.kind == ChunkKind::kData
+                       ? cluster
+                       : chunk.length / cluster * cluster;
+    return chunk;
+  }
+  const uint64_t left = total_bytes() - chunk.position;
+  if (chunk.length < left || chunk.kind == ChunkKind::kData) {
+    chunk.length = Min(cluster, left);
+    chunk.kind = ChunkKind::kData;
+  }
+  return chunk;
+}
+
 Result<Chunk> Planner::Next() {
   INSTAR_CHECK(!AtEnd());
   while (sector_ - current_start_ >= SectorsOf(*sources_[current_])) {
     current_start_ += SectorsOf(*sources_[current_]);
     ++current_;
+    run_end_ = 0;
     INSTAR_CHECK(current_ < sources_.size());
   }
   if (run_end_ <= sector_) {
@@ -83,12 +117,15 @@ Result<Chunk> Planner::Next() {
       (kind == ChunkKind::kZero && options_.zeroes_are_data)) {
     length = Min(length, options_.buffer_sectors);
   }
-  const Chunk chunk = {.source = sources_[current_],
-                       .source_offset = (sector_ - current_start_) * 512,
-                       .position = sector_ * 512,
-                       .length = length * 512,
-                       .kind = kind};
-  sector_ += length;
+  Chunk chunk = {.source = sources_[current_],
+                 .source_offset = (sector_ - current_start_) * 512,
+                 .position = sector_ * 512,
+                 .length = length * 512,
+                 .kind = kind};
+  if (options_.cluster_sectors != 0) {
+    chunk = WholeClusters(chunk);
+  }
+  sector_ += chunk.length / 512;
   return chunk;
 }
 

@@ -33,6 +33,8 @@ struct PlanOptions {
   uint64_t buffer_sectors = 4096;
   // -S 0: zeroes are data.
   bool zeroes_are_data = false;
+  // -c: chunks are whole clusters of so many sectors, but for the last. 0: no.
+  uint64_t cluster_sectors = 0;
 };
 
 class Planner {
@@ -44,6 +46,15 @@ class Planner {
   uint64_t total_bytes() const { return total_sectors_ * 512; }
   bool AtEnd() const { return sector_ == total_sectors_; }
 
+  // Where the target's byte `position` comes from: the image, and its offset
+  // there. REQUIRES: position < total_bytes().
+  struct Origin {
+    Image* source = nullptr;
+    uint64_t offset = 0;
+    uint64_t left = 0;  // bytes of the source from there on, in whole sectors
+  };
+  Origin OriginOf(uint64_t position) const;
+
   // The next chunk, directly behind the last. After an error: failed_source()
   // is the image that could not say what it holds.
   // REQUIRES: !AtEnd().
@@ -53,6 +64,7 @@ class Planner {
 
  private:
   Status FindRun(uint64_t want);
+  Chunk WholeClusters(Chunk chunk) const;
 
   std::span<Image* const> sources_;
   PlanOptions options_;

@@ -8,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/base/opener.h"
 #include "lib/base/result.h"
+#include "lib/codec/packer.h"
 #include "lib/codec/unpacker.h"
 #include "lib/format/facts.h"
 #include "lib/format/image.h"
@@ -99,6 +100,13 @@ struct WriteExtent {
   uint64_t host_offset = 0;
 };
 
+// How packed clusters (-c) are stored.
+struct PackRules {
+  codec::PackMethod method = codec::PackMethod::kDeflate;
+  uint64_t prefix_bytes = 0;  // the format's own, before the packed bytes
+  uint64_t alignment = 1;     // of what is stored, in bytes; the rest is zeroes
+};
+
 class Target {
  public:
   uint64_t virtual_size() const { return virtual_size_; }
@@ -111,6 +119,22 @@ class Target {
   // memory and written when it leaves the cache or in Finish.
   // REQUIRES: length > 0, offset + length <= virtual_size().
   virtual Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) = 0;
+
+  // Whether and how clusters can be packed. Errors: kErrno (not supported).
+  virtual Result<PackRules> Packing() const {
+    constexpr int32_t kNotSupported = 95;  // EOPNOTSUPP
+    return Error{.fault = Fault::kErrno, .error = kNotSupported};
+  }
+
+  // Makes room for the cluster at `offset`, packed into `packed_bytes`, which
+  // are fewer than the cluster has, and says where the caller must write
+  // prefix, packed bytes and zeroes, in one. Fills in `prefix`.
+  // REQUIRES: Packing().ok(), offset is a multiple of cluster_size().
+  virtual Result<WriteExtent> AllocatePacked(uint64_t /*offset*/,
+                                             uint64_t /*packed_bytes*/,
+                                             MutableBytes /*prefix*/) {
+    return Error{.fault = Fault::kUnsupported};
+  }
 
   // Makes [offset, +length) read as zeroes.
   virtual Status WriteZeroes(uint64_t offset, uint64_t length,

@@ -118,8 +118,8 @@ def main():
     p.add_argument("--jail", action="append", choices=programs.JAILS)
     p.add_argument("--jobs", type=int, default=os.cpu_count())
     p.add_argument("--only", metavar="SET[/CASE]")
-    p.add_argument("--features", type=lambda s: s.split(","), default=[],
-                   help="also use: compress")
+    p.add_argument("--features", type=lambda s: s.split(","), default=["compress"],
+                   help="default: compress (-c)")
     p.add_argument("--no-info", action="store_true")
     p.add_argument("--print", action="store_true", help="print the commands")
     args = p.parse_args()

@@ -4,7 +4,7 @@
 namespace instar::guest {
 
 bool RunOperation(Context& context) {
-  return Convert(context);
+  return Convert(context, nullptr);
 }
 
 }  // namespace instar::guest

@@ -55,4 +55,14 @@ PackedCluster PackedClusterOf(const L2Dialect& dialect, const L2Entry& entry) {
                           start % kCompressedSectorBytes};
 }
 
+L2Entry PackedEntry(const L2Dialect& dialect, uint64_t host_offset,
+                    uint64_t bytes) {
+  const uint64_t length_shift = 62 - (dialect.cluster_bits - 8);
+  const uint64_t more_sectors =
+      (host_offset + bytes - 1) / kCompressedSectorBytes -
+      host_offset / kCompressedSectorBytes;
+  return {.word =
+              kEntryCompressed | more_sectors << length_shift | host_offset};
+}
+
 }  // namespace instar::qcow2

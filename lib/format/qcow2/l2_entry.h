@@ -49,5 +49,8 @@ struct PackedCluster {
   uint64_t stored_bytes = 0;  // upper bound
 };
 PackedCluster PackedClusterOf(const L2Dialect& dialect, const L2Entry& entry);
+// The entry of a compressed cluster that is `bytes` > 0 long.
+L2Entry PackedEntry(const L2Dialect& dialect, uint64_t host_offset,
+                    uint64_t bytes);
 
 }  // namespace instar::qcow2

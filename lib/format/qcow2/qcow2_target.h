@@ -37,6 +37,9 @@ class Qcow2Target final : public Target {
   Status Init(Arena& arena);
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
+  Result<PackRules> Packing() const override;
+  Result<WriteExtent> AllocatePacked(uint64_t offset, uint64_t packed_bytes,
+                                     MutableBytes prefix) override;
   Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
   Status Finish() override;
 
@@ -82,6 +85,7 @@ class Qcow2Target final : public Target {
                   bool is_zero);
   Status Link(const Want& want, const WriteSpan& span, uint64_t host,
               uint64_t num_clusters, bool in_place);
+  Result<uint64_t> TakeBytes(uint64_t bytes);
   Status FreeCluster(const L2Entry& entry, bool discard);
 
   Status ZeroPiece(uint64_t offset, uint64_t length, bool may_unmap);
@@ -101,6 +105,7 @@ class Qcow2Target final : public Target {
   Refcounts refcounts_;
   L2Map map_;
   OldData old_data_;
+  uint64_t free_byte_ = 0;  // behind the last packed cluster; 0: there is none
 };
 
 }  // namespace instar::qcow2

@@ -220,6 +220,16 @@ Status Refcounts::Release(uint64_t first, uint64_t count, bool is_undo,
   return {};
 }
 
+Result<bool> Refcounts::Share(uint64_t offset) {
+  const Place place = TRY(Locate(offset >> geometry_->cluster_bits));
+  const uint64_t refcount = place.page == nullptr ? 0 : Read(place);
+  if (refcount == 0 || refcount == max_refcount_) {
+    return false;
+  }
+  Write(place, refcount + 1);
+  return true;
+}
+
 Status Refcounts::Free(uint64_t offset, uint64_t bytes, bool discard) {
   if (bytes == 0) {
     return {};

@@ -29,6 +29,10 @@ class Refcounts {
   // may be none.
   Result<uint64_t> AllocateAt(uint64_t offset, uint64_t count);
 
+  // Adds a reference to the cluster that `offset` lies in, which is in use.
+  // False: it has as many as can be counted. Errors: kErrno.
+  Result<bool> Share(uint64_t offset);
+
   // Drops one reference to each cluster that [offset, +bytes) touches. With
   // `discard` the file may give up what becomes free.
   Status Free(uint64_t offset, uint64_t bytes, bool discard);

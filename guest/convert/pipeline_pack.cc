@@ -1,0 +1,105 @@
+// Packing chunks, each a cluster, and storing what came out. Packed clusters
+// are gathered where they adjoin in the file, so that one write takes many.
+#include "guest/convert/pipeline.h"
+#include "guest/rt/slot_file.h"
+#include "lib/base/checked.h"
+
+namespace instar::guest {
+
+bool Pipeline::PackChunks() {
+  if (packing_ == nullptr) {
+    const bool moved = packed_ != filled_;
+    packed_ = filled_;
+    return moved;
+  }
+  bool moved = false;
+  while (!failed_ && packed_ < filled_ && PackOne()) {
+    ++packed_;
+    moved = true;
+  }
+  return moved;
+}
+
+// False: its bytes are not all there, or there is no room for more.
+bool Pipeline::PackOne() {
+  Item& item = ItemAt(packed_);
+  if (item.chunk.kind != convert::ChunkKind::kData) {
+    item.out_mark = out_.Mark();
+    return true;
+  }
+  if (item.reads != 0 || item.unpacks != 0 || !Workers::Get().HasRoom()) {
+    return false;
+  }
+  PackJob& job = jobs_[packed_ % kMaxChunks];
+  job.out = out_.Take(packing_->cluster_bytes());
+  if (job.out.empty()) {
+    return false;
+  }
+  item.out_mark = out_.Mark();
+  job.plain = item.data.view();
+  packing_->Push(job);
+  return true;
+}
+
+bool Pipeline::IsPacked(uint64_t sequence) {
+  return packing_ == nullptr ||
+         ItemAt(sequence).chunk.kind != convert::ChunkKind::kData ||
+         IsDone(jobs_[sequence % kMaxChunks].task) != 0;
+}
+
+Result<bool> Pipeline::WritePacked(Item& item, uint64_t sequence) {
+  const PackJob& job = jobs_[sequence % kMaxChunks];
+  if (job.is_zero) {
+    if (!options_.target_reads_zero) {
+      TRY(target_->WriteZeroes(item.chunk.position, item.chunk.length, true));
+    }
+    return true;
+  }
+  if (job.packed_bytes == 0) {
+    TRY(StoreData(item.data.Prefix(item.chunk.length), item.chunk.position,
+                  sequence));
+    return true;
+  }
+  const PackRules& rules = packing_->rules();
+  const uint64_t bytes =
+      DivRoundUp(rules.prefix_bytes + job.packed_bytes, rules.alignment) *
+      rules.alignment;
+  const bool room = TakeStage(bytes);
+  if (!room) {
+    return false;
+  }
+  const MutableBytes record = TRY(stage_.Slice(stage_used_, bytes));
+  TRY(record.PutBytes(rules.prefix_bytes,
+                      job.out.Prefix(job.packed_bytes).view()));
+  const uint64_t end = rules.prefix_bytes + job.packed_bytes;
+  TRY(record.Slice(end, bytes - end)).Fill(0);
+  const WriteExtent where =
+      TRY(target_->AllocatePacked(item.chunk.position, job.packed_bytes,
+                                  record.Prefix(rules.prefix_bytes)));
+  static_cast<SlotFile*>(where.file)->GrownTo(where.host_offset + bytes);
+  AddToRun(where, record, sequence);
+  stage_used_ += bytes;
+  return true;
+}
+
+// Makes the stage have room for `bytes` more. False: there is none now.
+bool Pipeline::TakeStage(uint64_t bytes) {
+  if (stage_.size() - stage_used_ >= bytes) {
+    return true;
+  }
+  // A cluster and what is around it fit into an empty stage.
+  const uint64_t length =
+      Max(kStageBytes, packing_->cluster_bytes() + kMaxRecordExtra);
+  const uint64_t mark = stages_.Mark();
+  const MutableBytes next = stages_.Take(length);
+  if (next.empty()) {
+    FlushRun();
+    return false;
+  }
+  stage_ = next;
+  stage_used_ = 0;
+  stage_mark_ = mark;
+  return true;
+}
+
+}  // namespace instar::guest

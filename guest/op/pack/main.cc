@@ -1,0 +1,10 @@
+// `convert -c`: to formats that hold packed clusters.
+#include "guest/convert/convert.h"
+
+namespace instar::guest {
+
+bool RunOperation(Context& context) {
+  return Convert(context, &codec::Packer::Create);
+}
+
+}  // namespace instar::guest
