@@ -249,6 +249,7 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
       static_cast<uint32_t>(call_.sparse_bytes / kSectorBytes));
   convert.set_out_of_order(call_.out_of_order);
   convert.set_compress(call_.compress);
+  convert.set_salvage(call_.salvage);
   convert.set_num_workers(limits.num_vcpus);
   convert.set_zero_run_tail_splits(environment_.profile.zero_run_tail_splits);
   convert.set_progress(true);
@@ -265,6 +266,7 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
   Session session(environment_, files, compat::CommandKind::kConvert);
   for (uint32_t slot = 0; slot < sources_.size(); ++slot)
     session.shown_names[slot] = sources_[slot].name;
+  session.quiet_warnings = call_.quiet;
   session.target_path = call_.output;
   session.target_format = format_;
   Throttle throttle(call_.rate_limit);
@@ -280,8 +282,6 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
   if (failure && failure->stage() == proto::STAGE_CREATE && call_.create &&
       format_ != "raw")
     files.RemoveCreated();
-  if (failure && failure->stage() == proto::STAGE_READ && call_.salvage)
-    Fail(compat::Unsupported("--salvage of unreadable data"));
   return 1;
 }
 

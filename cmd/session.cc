@@ -170,7 +170,9 @@ void Session::OnFinding(const proto::Finding& finding) {
 }
 
 void Session::PrintWarning(const proto::Failure& warning) {
-  const std::string_view text = compat::ImageWarning(warning);
+  if (quiet_warnings && warning.fault() == proto::FAULT_UNREADABLE)
+    return;
+  const std::string text = compat::ImageWarning(warning);
   if (text.empty())
     return;
   std::string line = compat::WarningLine(environment_.names, text);

@@ -64,6 +64,8 @@ class Session final : public vmm::Events {
 
   // Called for every finding but a failure. May be empty.
   std::function<void(const proto::Finding&)> on_finding;
+  // Nothing is said of what --salvage leaves out.
+  bool quiet_warnings = false;
   // Called as vmm::Events::OnProgress is. May be empty.
   std::function<void(uint64_t done, uint64_t all)> on_progress;
   // What the user called the file of a slot, where that is not its path.

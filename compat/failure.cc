@@ -297,10 +297,14 @@ std::string FailureText(const proto::Failure& failure,
   return OpenText(failure, context);
 }
 
-// qemu-img ends it without a newline.
-std::string_view ImageWarning(const proto::Failure& warning) {
+std::string ImageWarning(const proto::Failure& warning) {
+  if (warning.fault() == proto::FAULT_UNREADABLE) {
+    return "error while reading offset " + std::to_string(warning.value()) +
+           ": " + ErrnoText(warning.error()) + '\n';
+  }
   if (warning.fault() != proto::FAULT_QCOW2_STALE_BITMAPS)
     return {};
+  // qemu-img ends it without a newline.
   return "a program lacking bitmap support modified this file, so all bitmaps "
          "are now considered inconsistent\nSome clusters may be leaked, run "
          "'qemu-img check -r' on the image file to fix.";

@@ -61,9 +61,9 @@ proto::Failure AsTold(proto::Failure failure, const Profile& profile);
 std::string FailureText(const proto::Failure& failure,
                         const FailureContext& context);
 
-// The text behind "qemu-img: warning: " for what an image is warned of. Empty
-// for what is no warning.
-std::string_view ImageWarning(const proto::Failure& warning);
+// The text behind "qemu-img: warning: ", with what ends it. Empty for what is
+// no warning.
+std::string ImageWarning(const proto::Failure& warning);
 
 // The line, with its newline, that qemu-img prints before its own error when
 // an entry of a qcow2 table cannot be; it has no prefix. Empty for all else.

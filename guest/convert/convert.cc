@@ -221,7 +221,8 @@ bool Move(Context& context, Sources& sources, Output& output,
            convert::RuleFor(config.sparse_sectors, config.zero_run_tail_splits),
        .target_reads_zero = ReadsZero(config, output),
        .report_progress = config.progress,
-       .packing = packing});
+       .packing = packing,
+       .salvage = config.salvage});
   if (!pipeline.ok()) {
     return FailedOpening(pipeline.error(), *output.files.file);
   }

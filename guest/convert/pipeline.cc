@@ -139,7 +139,9 @@ bool Pipeline::CollectUnpacked() {
     moved = true;
     Item& item = ItemAt(job->item);
     --item.unpacks;
-    if (job->failed) {
+    if (job->failed && options_.salvage) {
+      item.damaged = true;
+    } else if (job->failed) {
       Fail(job->error, {.stage = instar_proto_Stage_STAGE_READ,
                         .slot = job->image->file().slot(),
                         .position = item.chunk.position});
@@ -226,7 +228,12 @@ void Pipeline::OnTransferDone(Ticket& ticket) {
 
 void Pipeline::Complete(Transfer& transfer) {
   const int64_t result = transfer.ticket.result;
-  if (result < 0) {
+  if (result < 0 && !transfer.is_write && options_.salvage) {
+    transfer.bytes.Fill(0);
+    for (uint64_t i = transfer.first_item; i <= transfer.last_item; ++i) {
+      ItemAt(i).damaged = true;
+    }
+  } else if (result < 0) {
     Fail({.fault = Fault::kErrno,
           .value = transfer.offset,
           .error = static_cast<int32_t>(-result)},

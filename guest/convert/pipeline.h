@@ -30,6 +30,7 @@ struct PipelineOptions {
   bool target_reads_zero = false;
   bool report_progress = false;
   Packing* packing = nullptr;  // -c; chunks are clusters then
+  bool salvage = false;        // what cannot be read is zeroes
 };
 
 class Pipeline {
@@ -72,6 +73,7 @@ class Pipeline {
     uint32_t unpacks = 0;      // not done
     uint32_t writes = 0;       // outstanding
     bool filled = false;       // every read was issued
+    bool damaged = false;      // --salvage: something could not be read
   };
 
   // A request for data, and the chunks that wait for it.
@@ -136,6 +138,10 @@ class Pipeline {
                           const Image& owner, MutableBytes out);
   bool OpenWindow(const Extent& extent, uint64_t sequence);
   void AttachJob(UnpackJob& job, uint64_t sequence);
+  // --salvage: reads a chunk again, sector by sector, and leaves out what
+  // cannot be read.
+  void Mend(Item& item);
+  Status ReadSector(uint64_t position, MutableBytes out);
   bool PackOne();
   bool IsPacked(uint64_t sequence);
   bool CanWrite(uint64_t sequence);

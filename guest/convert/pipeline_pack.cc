@@ -7,11 +7,6 @@
 namespace instar::guest {
 
 bool Pipeline::PackChunks() {
-  if (packing_ == nullptr) {
-    const bool moved = packed_ != filled_;
-    packed_ = filled_;
-    return moved;
-  }
   bool moved = false;
   while (!failed_ && packed_ < filled_ && PackOne()) {
     ++packed_;
@@ -23,12 +18,15 @@ bool Pipeline::PackChunks() {
 // False: its bytes are not all there, or there is no room for more.
 bool Pipeline::PackOne() {
   Item& item = ItemAt(packed_);
-  if (item.chunk.kind != convert::ChunkKind::kData) {
+  if (packing_ == nullptr || item.chunk.kind != convert::ChunkKind::kData) {
     item.out_mark = out_.Mark();
     return true;
   }
   if (item.reads != 0 || item.unpacks != 0 || !Workers::Get().HasRoom()) {
     return false;
+  }
+  if (item.damaged) {
+    Mend(item);
   }
   PackJob& job = jobs_[packed_ % kMaxChunks];
   job.out = out_.Take(packing_->cluster_bytes());

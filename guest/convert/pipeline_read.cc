@@ -12,7 +12,10 @@ bool Pipeline::FillChunks() {
     const uint64_t before = fill_offset_;
     if (item.chunk.kind == convert::ChunkKind::kData) {
       const Status status = Fill(item, filled_);
-      if (!status.ok()) {
+      if (!status.ok() && options_.salvage) {
+        item.damaged = true;
+        fill_offset_ = item.chunk.length;
+      } else if (!status.ok()) {
         Fail(status.error(), {.stage = instar_proto_Stage_STAGE_READ,
                               .slot = item.chunk.source->file().slot(),
                               .position = item.chunk.position});

@@ -35,6 +35,9 @@ Result<bool> Pipeline::WriteItem(Item& item, uint64_t sequence) {
   if (chunk.kind == convert::ChunkKind::kBacking) {
     return true;
   }
+  if (item.damaged) {
+    Mend(item);
+  }
   if (chunk.kind == convert::ChunkKind::kData && packing_ != nullptr) {
     return WritePacked(item, sequence);
   }

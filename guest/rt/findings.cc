@@ -197,10 +197,12 @@ void ReportFailure(const Error& error, FailurePlace place) {
   Add(finding);
 }
 
-void ReportWarning(Fault fault) {
+void ReportWarning(const Error& warning) {
   instar_proto_Finding finding = instar_proto_Finding_init_zero;
   finding.which_kind = instar_proto_Finding_warning_tag;
-  finding.kind.warning.fault = static_cast<instar_proto_Fault>(fault);
+  finding.kind.warning.fault = static_cast<instar_proto_Fault>(warning.fault);
+  finding.kind.warning.value = warning.value;
+  finding.kind.warning.error = warning.error;
   Add(finding);
 }
 

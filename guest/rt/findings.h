@@ -29,7 +29,7 @@ void ReportImage(const Image& image);
 // The image's snapshots and bitmaps, each a finding.
 Status ReportLists(Image& image);
 void ReportFailure(const Error& error, FailurePlace place);
-void ReportWarning(Fault fault);
+void ReportWarning(const Error& warning);
 void ReportMeasurement(const Measurement& sizes);
 void ReportPlan(uint64_t size, ByteView detected_format);
 void ReportComparison(const instar_proto_CompareResult& result);

@@ -365,7 +365,7 @@ Result<File*> HostOpener::Open(const File& from, ReferenceRole role,
 }
 
 void HostOpener::Warn(Fault fault) {
-  ReportWarning(fault);
+  ReportWarning({.fault = fault});
 }
 
 Result<File*> HostOpener::OpenOutput(instar_proto_Role role) {
