@@ -38,6 +38,7 @@ class Job:
     pairs: int
     targets: dict  # jail: the greatest ratio of wall times that is wanted
     peak_target: float = None  # the same of peak memory; None: not asked for
+    reference_args: list = None  # of qemu-img, where it is given others
 
 
 def jobs(files):
@@ -52,6 +53,25 @@ def jobs(files):
         Job("zlib-to-raw", ["convert", "-f", "qcow2", "-O", "raw",
                             files.zlib, "OUT"], 9,
             {"kvm": 0.6, "process": 0.6}),
+        Job("pack-zlib", ["convert", "-c", "-f", "raw", "-O", "qcow2",
+                          files.raw, "OUT"], 3, {"kvm": 0.45, "process": 0.45}),
+        Job("pack-zlib-fastest", ["convert", "-c", "-f", "raw", "-O", "qcow2",
+                                  files.raw, "OUT"], 3,
+            {"kvm": 0.7, "process": 0.7}, None,
+            ["convert", "-c", "-W", "-m", "16", "-f", "raw", "-O", "qcow2",
+             files.raw, "OUT"]),
+        Job("pack-zstd-fastest", ["convert", "-c", "-f", "raw", "-O", "qcow2",
+                                  "-o", "compression_type=zstd", files.raw,
+                                  "OUT"], 3, both, None,
+            ["convert", "-c", "-W", "-m", "16", "-f", "raw", "-O", "qcow2",
+             "-o", "compression_type=zstd", files.raw, "OUT"]),
+        Job("qcow2-to-vhdx", ["convert", "-f", "qcow2", "-O", "vhdx",
+                              files.qcow2, "OUT"], 5, both),
+        Job("qcow2-to-vmdk", ["convert", "-f", "qcow2", "-O", "vmdk",
+                              files.qcow2, "OUT"], 3,
+            {"kvm": 0.4, "process": 0.4}),
+        Job("create", ["create", "-q", "-f", "qcow2", "OUT", "1T"], 40,
+            {"kvm": 0.8, "process": 0.8}),
         Job("check", ["check", "-f", "qcow2", files.scattered], 3, half, 1.0),
         Job("map", ["map", "--output=json", "-f", "qcow2", files.scattered],
             3, half, 1.0),
@@ -74,8 +94,11 @@ class Bench:
         left to be written back."""
         self.out.unlink(missing_ok=True)
         os.sync()
+        args = job.args
+        if program == programs.REFERENCE and job.reference_args:
+            args = job.reference_args
         argv = ["qemu-img"] + [str(self.out) if a == "OUT" else str(a)
-                               for a in job.args]
+                               for a in args]
         end = subprocess.run([MEASURE, program, *argv],
                              env=programs.environment("/", INSTAR_JAIL=jail),
                              stdin=subprocess.DEVNULL, capture_output=True,
