@@ -99,11 +99,13 @@ build/gen/guest.npb.h build/gen/guest.npb.c &: proto/guest.proto proto/guest.opt
 
 # ---- Guests -------------------------------------------------------------------
 
-# Formats are code for metadata, and there is little room for many of them.
+# What looks at every byte is made fast; the rest, code for metadata and
+# requests, is made small, as there is little room for so many formats.
+fast := lib/base/% lib/codec/% lib/convert/% guest/rt/libc.cc
 build/guest/%.o: %.cc $(gen) Makefile
 	@mkdir -p $(@D)
 	@echo "guest $<"
-	@$(CXX) $(guest_cxxflags) $(if $(filter lib/format/%,$<),-Os,-O2) -c $< -o $@
+	@$(CXX) $(guest_cxxflags) $(if $(filter $(fast),$<),-O2,-Os) -c $< -o $@
 build/guest/npb.o: build/gen/guest.npb.c build/gen/guest.npb.h Makefile
 	@mkdir -p $(@D)
 	@$(CC) -O2 -Ibuild/gen $(filter-out -fno-rtti -fno-threadsafe-statics -fno-use-cxa-atexit,$(freestanding)) -c $< -o $@

@@ -40,6 +40,7 @@ int RunCreate(const Environment& environment, const Arguments& arguments);
 int RunConvert(const Environment& environment, const Arguments& arguments);
 int RunCompare(const Environment& environment, const Arguments& arguments);
 int RunMap(const Environment& environment, const Arguments& arguments);
+int RunDd(const Environment& environment, const Arguments& arguments);
 int RunInfo(const Environment& environment, const Arguments& arguments);
 int RunMeasure(const Environment& environment, const Arguments& arguments);
 

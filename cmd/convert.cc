@@ -17,15 +17,6 @@
 #include "compat/filename.h"
 #include "compat/target_options.h"
 
-extern "C" {
-extern const uint8_t image_convert_begin[];
-extern const uint8_t image_convert_end[];
-extern const uint8_t image_export_begin[];
-extern const uint8_t image_export_end[];
-extern const uint8_t image_pack_begin[];
-extern const uint8_t image_pack_end[];
-}
-
 namespace instar::cmd {
 namespace {
 
@@ -37,15 +28,6 @@ constexpr size_t kMaxSources = 16;  // proto/guest.options
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
 constexpr double kProgressStep = 1.0;
-
-// The guest that writes `format`, with packed clusters or without.
-std::span<const uint8_t> GuestFor(std::string_view format, bool packed) {
-  if (packed)
-    return {image_pack_begin, image_pack_end};
-  if (format == "raw" || format == "qcow2")
-    return {image_convert_begin, image_convert_end};
-  return {image_export_begin, image_export_end};
-}
 
 class Convert {
  public:
@@ -75,6 +57,12 @@ class Convert {
 
   int Fail(const std::string& text) const {
     return PrintError(environment_, text);
+  }
+  // Whether clusters are packed: qemu-img packs what it converts to some
+  // images, asked to or not.
+  bool packs() const {
+    return call_.compress ||
+           target_.target.vmdk().subformat() == proto::VMDK_STREAM_OPTIMIZED;
   }
   std::string OutputPath() const {
     return std::string(compat::ParseImageName(call_.output).path);
@@ -241,14 +229,14 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   for (uint32_t slot = 0; slot < sources_.size(); ++slot)
     sources_[slot].Describe(slot, *convert.add_sources());
   *convert.mutable_target() = target_.target;
-  FillIdentity(*convert.mutable_target());
+  FillIdentity(OutputPath(), *convert.mutable_target());
   convert.set_create(call_.create);
   convert.set_target_is_zero(call_.target_is_zero);
   convert.set_target_has_backing(backing_.has_value());
   convert.set_sparse_sectors(
       static_cast<uint32_t>(call_.sparse_bytes / kSectorBytes));
   convert.set_out_of_order(call_.out_of_order);
-  convert.set_compress(call_.compress);
+  convert.set_compress(packs());
   convert.set_salvage(call_.salvage);
   convert.set_num_workers(limits.num_vcpus);
   convert.set_zero_run_tail_splits(environment_.profile.zero_run_tail_splits);
@@ -274,13 +262,13 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
     progress.Update(done, all);
     throttle.Wait(call_.create ? WrittenBytes(files) : done);
   };
-  if (session.Run(GuestFor(format_, call_.compress), config, limits)) {
+  if (session.Run(GuestFor(format_, packs()), config, limits)) {
     progress.Complete();
     return 0;
   }
   const auto& failure = session.failure();
   if (failure && failure->stage() == proto::STAGE_CREATE && call_.create &&
-      format_ != "raw")
+      RemovesFailedOutput(format_))
     files.RemoveCreated();
   return 1;
 }

@@ -214,7 +214,7 @@ proto::Config Create::ConfigFor(const compat::CreateOptions& options,
   proto::Config config;
   proto::CreateConfig& create = *config.mutable_create();
   *create.mutable_target() = target.target;
-  FillIdentity(*create.mutable_target());
+  FillIdentity(OutputPath(), *create.mutable_target());
   if (const auto size = options.Number("size")) {
     create.set_has_size(true);
     create.mutable_target()->set_size(*size);
@@ -326,6 +326,11 @@ int Create::Make(compat::CreateOptions& options,
     return Fail("Image creation needs a size parameter");
   if (is_wrong) {
     PrintFormatting(options);
+    if (target.error_leaves_file) {
+      vmm::Outputs outputs = {.target = OutputPath()};
+      SetCreationModes(environment_, target, outputs);
+      LeaveEmptyOutput(environment_, outputs);
+    }
     return Fail(target.creation_error);
   }
   return Write(options, target, config, true);
@@ -356,8 +361,7 @@ int Create::Write(compat::CreateOptions& options,
   if (session.Run(GuestImage(), config,
                   LimitsFor(environment_, kGuestMemoryBytes)))
     return 0;
-  // qemu-img's raw driver leaves what it has made.
-  if (format_ != "raw")
+  if (RemovesFailedOutput(format_))
     files.RemoveCreated();
   return 1;
 }

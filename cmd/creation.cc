@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstdlib>
 #include <ctime>
 
@@ -11,6 +13,15 @@
 #include "compat/filename.h"
 #include "compat/numbers.h"
 #include "compat/target_options.h"
+
+extern "C" {
+extern const uint8_t image_convert_begin[];
+extern const uint8_t image_convert_end[];
+extern const uint8_t image_export_begin[];
+extern const uint8_t image_export_end[];
+extern const uint8_t image_pack_begin[];
+extern const uint8_t image_pack_end[];
+}
 
 namespace instar::cmd {
 namespace {
@@ -82,6 +93,7 @@ void PrintWarnings(const Environment& environment,
 void SetCreationModes(const Environment& environment,
                       const compat::TargetOptions& target,
                       vmm::Outputs& outputs) {
+  outputs.has_extents = target.target.format() == "vmdk";
   outputs.nocow = target.nocow;
   if (!target.extent_size_hint)
     return;
@@ -94,8 +106,22 @@ void SetCreationModes(const Environment& environment,
   };
 }
 
-void FillIdentity(proto::CreateTarget& target) {
+bool RemovesFailedOutput(std::string_view format) {
+  return format == "qcow2" || format == "luks";
+}
+
+void LeaveEmptyOutput(const Environment& environment,
+                      const vmm::Outputs& outputs) {
+  vmm::Files files(environment.policy, outputs);
+  // Where that fails, the command does so in any case.
+  files.OpenReference(0, proto::ROLE_TARGET, {}, {});
+}
+
+void FillIdentity(const std::string& path, proto::CreateTarget& target) {
   constexpr size_t kRandomBytes = 64;
+  const std::string name = path.substr(path.rfind('/') + 1);
+  if (name.size() <= NAME_MAX)
+    target.mutable_vmdk()->set_file_name(name);
   std::string random(kRandomBytes, '\0');
   // So few bytes come whole, once the kernel has any.
   if (getrandom(random.data(), random.size(), 0) !=
@@ -103,6 +129,16 @@ void FillIdentity(proto::CreateTarget& target) {
     std::abort();
   target.set_random(random);
   target.set_unix_time(static_cast<uint64_t>(std::time(nullptr)));
+}
+
+std::span<const uint8_t> GuestFor(std::string_view format, bool packed) {
+  if (packed)
+    return {image_pack_begin, image_pack_end};
+  // As guest/op/convert/writers has it.
+  constexpr std::string_view kOfConvert[] = {"raw", "qcow2", "qed", "vdi"};
+  if (std::ranges::find(kOfConvert, format) != std::end(kOfConvert))
+    return {image_convert_begin, image_convert_end};
+  return {image_export_begin, image_export_end};
 }
 
 int RefuseObject(const Environment& environment) {

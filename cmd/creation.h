@@ -1,7 +1,9 @@
 // What create and convert share: the -o lists and the format of the output.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -39,8 +41,20 @@ void SetCreationModes(const Environment& environment,
                       const compat::TargetOptions& target,
                       vmm::Outputs& outputs);
 
-// Gives `target` what ids and times in a new image are made of.
-void FillIdentity(proto::CreateTarget& target);
+// Whether qemu-img deletes an output that it could not make. Others stay as
+// they are.
+bool RemovesFailedOutput(std::string_view format);
+
+// Makes the output's file, empty, for an error that is told only then.
+void LeaveEmptyOutput(const Environment& environment,
+                      const vmm::Outputs& outputs);
+
+// Gives `target` what ids, times and names in an image at `path` are made of.
+void FillIdentity(const std::string& path, proto::CreateTarget& target);
+
+// The guest that writes `format` from other images, with packed clusters or
+// without.
+std::span<const uint8_t> GuestFor(std::string_view format, bool packed);
 
 // An argument of --object. There are no objects; returns the exit status.
 int RefuseObject(const Environment& environment);

@@ -20,10 +20,9 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"check", &RunCheck},     {"compare", &RunCompare},
-    {"convert", &RunConvert}, {"create", &RunCreate},
-    {"info", &RunInfo},       {"map", &RunMap},
-    {"measure", &RunMeasure},
+    {"check", &RunCheck},   {"compare", &RunCompare}, {"convert", &RunConvert},
+    {"create", &RunCreate}, {"dd", &RunDd},           {"info", &RunInfo},
+    {"map", &RunMap},       {"measure", &RunMeasure},
 };
 
 int Print(std::string_view text) {

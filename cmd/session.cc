@@ -93,7 +93,8 @@ compat::FileRole RoleOf(int role) {
   if (role == proto::ROLE_BACKING)
     return compat::FileRole::kBacking;
   // Either counts as a part of the image that names it.
-  if (role == proto::ROLE_DATA_FILE || role == proto::ROLE_EXTENT)
+  if (role == proto::ROLE_DATA_FILE || role == proto::ROLE_EXTENT ||
+      role == proto::ROLE_TARGET_EXTENT)
     return compat::FileRole::kDataFile;
   return compat::FileRole::kCommandLine;
 }
@@ -153,6 +154,7 @@ compat::FileProblem ProblemOf(const vmm::FileError& error) {
     problem.lock = error.lock;
   problem.lock_is_shared = error.lock_is_shared;
   problem.not_regular = error.not_regular;
+  problem.foreign_extent = error.foreign_extent;
   return problem;
 }
 

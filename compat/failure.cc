@@ -51,6 +51,11 @@ Words ProblemWords(const FileProblem& problem, bool strict_policy) {
       return {"Unknown protocol " + protocol, ""};
     return {Unsupported("Protocol " + protocol), ""};
   }
+  if (problem.foreign_extent) {
+    return {
+        CouldNotOpen(path) + "The extents of an output must be named after it",
+        ""};
+  }
   if (problem.not_regular || problem.error == EISDIR)
     return {"'file' driver requires '" + path + "' to be a regular file", ""};
   std::string text = CouldNotOpen(path) + ErrnoText(problem.error);
@@ -186,11 +191,18 @@ bool HasClusterSizeOption(const std::string& format) {
 
 Words TargetWords(const proto::Failure& failure,
                   const FailureContext& context) {
-  if (failure.fault() == proto::FAULT_REFERENCE)
-    return CreationWords(ProblemFor(failure, context));
+  if (failure.fault() == proto::FAULT_REFERENCE) {
+    const FileProblem problem = ProblemFor(failure, context);
+    return failure.value() == proto::ROLE_BACKING
+               ? ProblemWords(problem, context.strict_policy)
+               : CreationWords(problem);
+  }
   if (failure.fault() == proto::FAULT_LOCKED)
     return LockWords(ProblemFor(failure, context));
-  if (failure.fault() == proto::FAULT_SIZE_TOO_LARGE ||
+  const bool is_told_by_create =
+      failure.fault() == proto::FAULT_VPC_CREATE_TOO_LARGE &&
+      context.command == CommandKind::kCreate;
+  if (failure.fault() == proto::FAULT_SIZE_TOO_LARGE || is_told_by_create ||
       (failure.fault() == proto::FAULT_ERRNO && failure.error() == EFBIG)) {
     std::string text = "The image size is too large for file format '" +
                        context.target_format + '\'';
@@ -229,6 +241,8 @@ std::string CreateText(const proto::Failure& failure,
   std::string prefix = context.target_path + ": ";
   if (context.command == CommandKind::kConvert)
     prefix += "error while converting " + context.target_format + ": ";
+  if (context.command == CommandKind::kDd)
+    prefix += "error while creating output image: ";
   return TargetWords(failure, context).After(prefix);
 }
 
@@ -279,6 +293,12 @@ std::string FailureText(const proto::Failure& failure,
   }
   if (stage == proto::STAGE_CREATE)
     return CreateText(failure, context);
+  if (context.command == CommandKind::kDd) {
+    if (stage == proto::STAGE_READ)
+      return "error while reading from input image file: " + FaultText(failure);
+    if (stage == proto::STAGE_WRITE)
+      return "error while writing to output image file: " + FaultText(failure);
+  }
   if (stage == proto::STAGE_READ)
     return "error while reading at byte " + offset + ": " + FaultText(failure);
   if (stage == proto::STAGE_WRITE)

@@ -18,6 +18,7 @@ struct FileProblem {
   std::string lock;  // the lock that was refused ("write", …), or empty
   bool lock_is_shared = false;  // another one holds it, else does not share it
   bool not_regular = false;     // a directory, FIFO or socket
+  bool foreign_extent = false;  // of an output, and not named after it
 };
 
 // Commands whose messages differ.
@@ -29,6 +30,7 @@ enum class CommandKind : uint8_t {
   kMap,
   kCompare,
   kCheck,
+  kDd,
 };
 
 enum class FileRole : uint8_t { kCommandLine, kBacking, kDataFile };

@@ -170,6 +170,10 @@ constexpr OptionRow kOptions[] = {
     {"dd", Opt::kFormat, 'f', "format", "fmt", kAlways, kRework},
     {"dd", Opt::kTargetFormat, 'O', "output-format", "output_fmt", kAlways,
      kRework},
+    {"dd", Opt::kNoCreate, 'n', nullptr, nullptr, kAlways, kAlways,
+     Flavour::kOwn},
+    {"dd", Opt::kSnapshot, 'l', nullptr, "snapshot_param", kAlways, kAlways,
+     Flavour::kOwn},
 
     {"info", Opt::kHelp, 'h', "help", nullptr},
     {"info", Opt::kObject, 0, "object", "objectdef"},

@@ -43,6 +43,7 @@ constexpr Release kReleases[] = {
     {{6, 2},
      [](Profile& p) {
        p.enum_errors_name_value = true;
+       p.vmdk_has_tools_version = true;
        p.check_reads_reserved_bits = true;
      }},
     {{7, 0},

@@ -80,6 +80,8 @@ struct Profile {
   bool backing_format_required = false;
   bool detected_format_hint_ends_line = false;
   bool create_has_keep_data_file = false;  // option of qcow2
+  // Option of vmdk; with it the line is in every descriptor.
+  bool vmdk_has_tools_version = false;
 
   // ---- convert ----
   bool zero_run_tail_splits = true;

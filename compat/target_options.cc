@@ -15,11 +15,16 @@ struct Row {
 
 // Formats above the file, which is made first; raw is its file.
 constexpr Row kRows[] = {
-    {"qcow2", &ReadQcow2},
+    {"qcow2", &ReadQcow2}, {"parallels", &ReadParallels},
+    {"qcow", &ReadQcow},   {"qed", &ReadQed},
+    {"vdi", &ReadVdi},     {"vhdx", &ReadVhdx},
+    {"vpc", &ReadVpc},     {"vmdk", &ReadVmdk},
 };
 
 std::string FindUnsupported(const FormatRow& format,
                             const CreateOptions& options) {
+  if (std::string_view(format.name) == "qcow")
+    return {};  // its driver finds no secret
   if (options.Bool("encryption").value_or(false))
     return Unsupported("Encryption");
   for (const CreateOption& option : format.options) {
@@ -61,7 +66,7 @@ TargetOptions ReadTargetOptions(const FormatRow& format,
   }
   const uint64_t size = options.Number("size").value_or(0);
   if (size > uint64_t{std::numeric_limits<int64_t>::max()} &&
-      out.creation_error.empty()) {
+      out.creation_error.empty() && !out.format_checks_size) {
     out.creation_error =
         std::string_view(format.name) == "qcow2"
             ? "Could not resize image: Image size cannot be negative"

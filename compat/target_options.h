@@ -20,6 +20,11 @@ struct TargetOptions {
   // An error of the format's driver, due where a guest's would be. Empty:
   // none.
   std::string creation_error;
+  // That error is found when the output's file has been made, empty, and it
+  // stays. (`convert` does not follow: a source may be the same file.)
+  bool error_leaves_file = false;
+  // The format has words of its own for a size that no file has.
+  bool format_checks_size = false;
   // How the host makes the files; the guest does not know of it.
   bool nocow = false;
   std::optional<uint32_t> extent_size_hint;  // bytes; absent: qemu-img's own

@@ -23,6 +23,11 @@ namespace {
 
 constexpr mode_t kCreateMode = 0644;
 
+// The locks of a file for a part of an image that is written, as qemu-img's.
+constexpr uint32_t kExtentClaim = abi::kClaimRead | abi::kClaimWrite |
+                                  abi::kClaimResize | abi::kClaimUnshareWrite |
+                                  abi::kClaimUnshareResize;
+
 int CacheFlags(CacheMode cache) {
   switch (cache) {
     case CacheMode::kNone:
@@ -110,6 +115,7 @@ struct Files::State {
                uint32_t parent);
   int64_t Create(const std::string& path, CacheMode cache);
   int64_t OpenOutput(int role);
+  int64_t OpenOutputExtent(const std::string& name);
   int64_t OpenNamed(uint32_t from, int role, const std::string& name);
   bool InChain(uint32_t slot, const Entry& entry) const;
   int OpenBeneathRoots(uint32_t from, const std::string& path, int flags);
@@ -222,6 +228,25 @@ int64_t Files::State::OpenOutput(int role) {
   const std::string& path = data ? outputs.data_file : outputs.target;
   if (path.empty()) {
     return Fail(ENOENT, "");
+  }
+  return outputs.create ? Create(path, outputs.cache)
+                        : Open(path, O_RDWR, outputs.cache, kNoParent);
+}
+
+// A file for a part of the target. The second time it is there already.
+int64_t Files::State::OpenOutputExtent(const std::string& name) {
+  const std::string image = Literal(outputs.target);
+  const std::string path = std::string(DirectoryOf(image)) + name;
+  if (!outputs.has_extents || image.empty() || !IsExtentName(image, name)) {
+    Fail(EACCES, path);
+    error.foreign_extent = true;
+    return -EACCES;
+  }
+  for (uint32_t slot = 0; slot < size.load(); ++slot) {
+    const Entry& entry = *entries[slot];
+    if (entry.origin.role == proto::ROLE_TARGET_EXTENT && entry.path == path) {
+      return slot;
+    }
   }
   return outputs.create ? Create(path, outputs.cache)
                         : Open(path, O_RDWR, outputs.cache, kNoParent);
@@ -396,6 +421,16 @@ int64_t Files::OpenReference(uint32_t from, int role, std::string_view name,
   const std::string text(name);
   if (text.empty() || text.find('\0') != std::string::npos) {
     return state_->Fail(EINVAL, text.c_str());
+  }
+  if (role == proto::ROLE_TARGET_EXTENT) {
+    const uint32_t size_before = size();
+    const int64_t slot = state_->OpenOutputExtent(text);
+    const bool is_new = state_->outputs.create && size() != size_before;
+    if (slot < 0 || is_new) {
+      return slot;
+    }
+    const int claimed = Claim(static_cast<uint32_t>(slot), kExtentClaim);
+    return claimed == 0 ? slot : claimed;
   }
   return state_->OpenNamed(from, role, text);
 }

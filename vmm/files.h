@@ -39,6 +39,8 @@ struct FileError {
   bool lock_is_shared = false;
   // A directory, FIFO or socket where a file was expected; error is EINVAL.
   bool not_regular = false;
+  // An extent of an output that is not named after it; error is EACCES.
+  bool foreign_extent = false;
   Origin origin = {};
 };
 
@@ -49,6 +51,9 @@ struct Outputs {
   bool create = true;  // else it must exist and keeps its bytes (-n)
   CacheMode cache = CacheMode::kWriteback;
   std::string data_file;  // created too
+  // Parts of the image may be in files beside the target (ROLE_TARGET_EXTENT)
+  // that are named after it; made or opened as the target is.
+  bool has_extents = false;
   // Backing file of the output, opened for reading when the guest asks
   // (ROLE_TARGET_BACKING). As a path to open.
   std::string backing;

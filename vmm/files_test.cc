@@ -123,6 +123,54 @@ TEST_F(FilesTest, TouchesNoOutputBeforeTheGuestAsks) {
   EXPECT_FALSE(std::filesystem::exists(directory + "out"));
 }
 
+TEST_F(FilesTest, MakesExtentsBesideTheOutputAndRemovesThem) {
+  Outputs outputs = Target("disk.vmdk");
+  outputs.has_extents = true;
+  Files files({}, outputs);
+  ASSERT_EQ(Open(files, "", proto::ROLE_TARGET), 0);
+  ASSERT_EQ(Open(files, "disk-s001.vmdk", proto::ROLE_TARGET_EXTENT), 1);
+  EXPECT_TRUE(files.entry(1)->writable);
+  // Asked for again it is the same file.
+  EXPECT_EQ(Open(files, "disk-s001.vmdk", proto::ROLE_TARGET_EXTENT), 1);
+  files.RemoveCreated();
+  EXPECT_FALSE(std::filesystem::exists(directory + "disk-s001.vmdk"));
+}
+
+TEST_F(FilesTest, OpensNoExtentThatIsNotNamedAfterTheOutput) {
+  Make("other", "x");
+  Outputs outputs = Target("disk.vmdk");
+  outputs.has_extents = true;
+  Files files({}, outputs);
+  ASSERT_EQ(Open(files, "", proto::ROLE_TARGET), 0);
+  for (const char* name :
+       {"other", "disk.vmdk", "x/disk-flat.vmdk", "disk-s01.vmdk",
+        "disk-s0x1.vmdk", "disk-x001.vmdk", "/etc/passwd"}) {
+    EXPECT_EQ(Open(files, name, proto::ROLE_TARGET_EXTENT), -EACCES) << name;
+    EXPECT_TRUE(files.error().foreign_extent) << name;
+  }
+  EXPECT_EQ(files.size(), 1U);
+}
+
+TEST_F(FilesTest, AnOutputWithoutExtentsHasNone) {
+  Files files({}, Target("disk.vmdk"));
+  ASSERT_EQ(Open(files, "", proto::ROLE_TARGET), 0);
+  EXPECT_EQ(Open(files, "disk-flat.vmdk", proto::ROLE_TARGET_EXTENT), -EACCES);
+  EXPECT_FALSE(std::filesystem::exists(directory + "disk-flat.vmdk"));
+}
+
+TEST_F(FilesTest, AnExtentOfAnExistingOutputMustExist) {
+  Make("disk.vmdk", "x");
+  Outputs outputs = Target("disk.vmdk");
+  outputs.has_extents = true;
+  outputs.create = false;
+  Files files({}, outputs);
+  ASSERT_EQ(Open(files, "", proto::ROLE_TARGET), 0);
+  EXPECT_EQ(Open(files, "disk-flat.vmdk", proto::ROLE_TARGET_EXTENT), -ENOENT);
+  Make("disk-flat.vmdk", "data");
+  ASSERT_EQ(Open(files, "disk-flat.vmdk", proto::ROLE_TARGET_EXTENT), 1);
+  EXPECT_EQ(files.info(1).size_bytes, 4U);
+}
+
 TEST_F(FilesTest, DoesNotRemoveAFileThatTookTheOutputsName) {
   Files files({}, Target("out"));
   ASSERT_EQ(Open(files, "", proto::ROLE_TARGET), 0);
@@ -322,6 +370,15 @@ TEST(Policy, KnowsAProtocolByItsColon) {
   EXPECT_FALSE(HasProtocol("/a:b"));
   EXPECT_FALSE(HasProtocol("./a:b"));
   EXPECT_FALSE(HasProtocol("plain"));
+}
+
+TEST(Policy, KnowsAnExtentByTheNameOfItsImage) {
+  EXPECT_TRUE(IsExtentName("/a/disk.x.vmdk", "disk.x-flat.vmdk"));
+  EXPECT_TRUE(IsExtentName("a.b/disk", "disk-f001"));
+  EXPECT_TRUE(IsExtentName(".vmdk", "-s1000.vmdk"));
+  EXPECT_FALSE(IsExtentName("disk.vmdk", "disk-s1000000.vmdk"));
+  EXPECT_FALSE(IsExtentName("disk.vmdk", "disk-flat"));
+  EXPECT_FALSE(IsExtentName("aa.vmdk", "a.vmdk"));
 }
 
 TEST(Policy, ResolvesBesideTheImageWithoutNormalising) {

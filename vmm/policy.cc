@@ -62,6 +62,30 @@ std::string_view DirectoryOf(std::string_view path) {
                                          : path.substr(0, slash + 1);
 }
 
+bool IsExtentName(std::string_view image_path, std::string_view name) {
+  constexpr size_t kMinDigits = 3;
+  constexpr size_t kMaxDigits = 6;
+  const std::string_view base =
+      image_path.substr(DirectoryOf(image_path).size());
+  const std::string_view stem = base.substr(0, base.rfind('.'));
+  const std::string_view extension = base.substr(stem.size());
+  if (name.size() < base.size() || !name.starts_with(stem) ||
+      !name.ends_with(extension)) {
+    return false;
+  }
+  const std::string_view mark =
+      name.substr(stem.size(), name.size() - base.size());
+  if (mark == "-flat") {
+    return true;
+  }
+  if (!mark.starts_with("-f") && !mark.starts_with("-s")) {
+    return false;
+  }
+  const std::string_view digits = mark.substr(2);
+  return digits.size() >= kMinDigits && digits.size() <= kMaxDigits &&
+         digits.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 int OpenBeneath(const std::vector<std::string>& directories,
                 const std::string& path, int flags) {
   int result = -EACCES;

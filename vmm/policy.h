@@ -16,6 +16,11 @@ bool HasFilePrefix(std::string_view name);
 // The directory part of `path` with its last slash; empty for a bare name.
 std::string_view DirectoryOf(std::string_view path);
 
+// Whether `name` is that of a file for a part of the image `image_path`, in the
+// same folder: "disk-flat.vmdk", "disk-f001.vmdk" and "disk-s001.vmdk" are, of
+// "disk.vmdk".
+bool IsExtentName(std::string_view image_path, std::string_view name);
+
 // Opens `path` with open(2)'s `flags`, but only beneath one of `directories`
 // (no "..", no symlink that leads out). The descriptor or -errno; -EACCES
 // where it lies elsewhere, or the kernel cannot tell.

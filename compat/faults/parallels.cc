@@ -35,6 +35,11 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_PARALLELS_BITMAP_GRANULARITY,
      "Bitmap granularity {v} is no power of two of sectors"},
     {proto::FAULT_PARALLELS_BITMAP_EXISTS, "Bitmap already exists: {t}"},
+    {proto::FAULT_PARALLELS_CREATE_CLUSTER_SIZE, "Cluster size is too large"},
+    {proto::FAULT_PARALLELS_CREATE_SIZE,
+     "Image size is too large for this cluster size"},
+    {proto::FAULT_PARALLELS_UNCLEAN,
+     "parallels: Image was not closed correctly; cannot be opened read/write"},
     // Lines of `check`.
     {proto::FAULT_CHECK_PARALLELS_UNCLEAN,
      "ERROR image was not closed correctly"},

@@ -16,6 +16,8 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_QCOW_BACKING_NAME_TOO_LONG, "Backing file name too long"},
     {proto::FAULT_QCOW_KEY_REQUIRED,
      "Parameter 'encrypt.key-secret' is required for cipher"},
+    {proto::FAULT_QCOW_CREATE_EMPTY,
+     "Image size is too small, cannot be zero length"},
 };
 
 }  // namespace

@@ -15,6 +15,8 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_VPC_TRUNCATED,
      "block-vpc: free_data_block_offset points after the end of file. The "
      "image has been truncated."},
+    {proto::FAULT_VPC_CREATE_TOO_LARGE,
+     "Disk size is too large, max size is 2040 GiB"},
     // Lines of `check`.
     {proto::FAULT_CHECK_VPC_HEADER_CHECKSUM,
      "ERROR: the dynamic header's checksum is wrong"},

@@ -20,7 +20,8 @@ struct Sources {
   Image* images[kMaxSources] = {};
   uint32_t count = 0;
   uint64_t max_cluster_bytes = 512;
-  uint64_t total_bytes = 0;  // whole sectors
+  uint64_t total_bytes = 0;  // whole sectors; of dd: the part's bytes
+  uint64_t part_offset = 0;  // of dd, in the source
 };
 
 constexpr uint32_t kClaimFormatTarget =
@@ -31,8 +32,10 @@ constexpr uint32_t kClaimRawTarget = abi::kClaimRead | abi::kClaimWrite;
 bool OpenSources(Context& context, Sources& sources) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
   INSTAR_CHECK(config.sources_count <= kMaxSources);
+  const Sharing sharing =
+      config.has_dd ? Sharing::kFormatsOnly : Sharing::kNothing;
   for (uint32_t i = 0; i < config.sources_count; ++i) {
-    Image* image = OpenSource(context, config.sources[i], Sharing::kNothing);
+    Image* image = OpenSource(context, config.sources[i], sharing);
     if (image == nullptr) {
       return false;
     }
@@ -45,6 +48,15 @@ bool OpenSources(Context& context, Sources& sources) {
         Max(sources.max_cluster_bytes, MaxClusterBytes(*image));
   }
   return true;
+}
+
+// dd: keeps only the part of its source that there is. The host learns how
+// large the source is.
+void ChoosePart(const instar_proto_DdPart& part, Sources& sources) {
+  const uint64_t all = sources.total_bytes;
+  ReportPlan(all, {});
+  sources.part_offset = Min(part.offset, all);
+  sources.total_bytes = Min(part.length, all - sources.part_offset);
 }
 
 struct Output {
@@ -71,9 +83,12 @@ bool FailedOpening(const Error& error, const File& file) {
 bool PrepareFiles(Context& context, const Writer& writer, uint64_t total_bytes,
                   Output& output) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  output.files.random = ViewOf(config.target.random);
   if (config.create) {
     CreateOptions options = CreateOptionsOf(config.target);
-    options.size = total_bytes;
+    if (!config.has_dd || options.size == 0) {
+      options.size = total_bytes;
+    }
     return CreateOutput(context, writer, options, output.opener, output.files);
   }
   const Result<File*> file =
@@ -141,7 +156,7 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
     return FailedOpening(target.error(), file);
   }
   output.target = target.value();
-  if (output.target->virtual_size() < total_bytes) {
+  if (output.target->virtual_size() < config.dd.target_offset + total_bytes) {
     return FailedCreating({.fault = Fault::kTargetTooSmall}, file.slot());
   }
   return true;
@@ -167,11 +182,21 @@ bool ReadsZero(const instar_proto_ConvertConfig& config, const Output& output) {
   return records_allocation || static_cast<const SlotFile*>(data)->reads_zero();
 }
 
+// Buffers of dd hold whole blocks, where they are not too long for that.
+uint64_t BufferSectors(uint64_t block_bytes, uint64_t usual) {
+  constexpr uint64_t kMaxBuffer = (4 << 20) / 512;
+  if (block_bytes == 0 || block_bytes % 512 != 0) {
+    return usual;
+  }
+  const uint64_t block = Min(block_bytes / 512, kMaxBuffer);
+  return block >= usual ? block : usual / block * block;
+}
+
 // -c: what packs. Null after a report.
 Packing* PreparePacking(Context& context, const Output& output,
-                        codec::MakePacker make_packer, uint32_t num_vcpus) {
+                        MakePacking make_packing, uint32_t num_vcpus) {
   const File& file = *output.files.file;
-  if (make_packer == nullptr) {
+  if (make_packing == nullptr) {
     FailedOpening({.fault = Fault::kUnsupported}, file);
     return nullptr;
   }
@@ -181,8 +206,8 @@ Packing* PreparePacking(Context& context, const Output& output,
                                   .slot = file.slot()});
     return nullptr;
   }
-  const Result<Packing*> packing = Packing::Create(
-      context.arena, make_packer, rules.value(), output.target->cluster_size(),
+  const Result<Packing*> packing = make_packing(
+      context.arena, rules.value(), output.target->cluster_size(),
       context.config->operation.convert.sparse_sectors == 0, num_vcpus);
   if (!packing.ok()) {
     FailedOpening(packing.error(), file);
@@ -192,7 +217,7 @@ Packing* PreparePacking(Context& context, const Output& output,
 }
 
 bool Move(Context& context, Sources& sources, Output& output,
-          codec::MakePacker make_packer) {
+          MakePacking make_packing) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
   convert::PlanOptions plan = {
       .target_has_backing = config.target_has_backing,
@@ -202,10 +227,17 @@ bool Move(Context& context, Sources& sources, Output& output,
     plan.target_backing_sectors =
         static_cast<int64_t>(DivRoundUp(output.backing->virtual_size(), 512));
   }
+  if (config.has_dd) {
+    plan.has_part = true;
+    plan.part_offset = sources.part_offset;
+    plan.part_length = sources.total_bytes;
+    plan.buffer_sectors =
+        BufferSectors(config.dd.block_bytes, plan.buffer_sectors);
+  }
   const uint32_t num_vcpus = config.num_workers == 0 ? 1 : config.num_workers;
   Packing* packing = nullptr;
   if (config.compress) {
-    packing = PreparePacking(context, output, make_packer, num_vcpus);
+    packing = PreparePacking(context, output, make_packing, num_vcpus);
     if (packing == nullptr) {
       return false;
     }
@@ -222,7 +254,9 @@ bool Move(Context& context, Sources& sources, Output& output,
        .target_reads_zero = ReadsZero(config, output),
        .report_progress = config.progress,
        .packing = packing,
-       .salvage = config.salvage});
+       .salvage = config.salvage,
+       .target_offset = config.dd.target_offset,
+       .request_bytes = config.dd.block_bytes});
   if (!pipeline.ok()) {
     return FailedOpening(pipeline.error(), *output.files.file);
   }
@@ -246,12 +280,18 @@ bool Finish(Output& output) {
 
 }  // namespace
 
-bool Convert(Context& context, codec::MakePacker make_packer) {
+bool Convert(Context& context, MakePacking make_packing) {
   Sources sources;
   Output output(context.arena);
-  return OpenSources(context, sources) &&
-         OpenTarget(context, sources.total_bytes, output) &&
-         Move(context, sources, output, make_packer) && Finish(output);
+  if (!OpenSources(context, sources)) {
+    return false;
+  }
+  const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  if (config.has_dd) {
+    ChoosePart(config.dd, sources);
+  }
+  return OpenTarget(context, sources.total_bytes, output) &&
+         Move(context, sources, output, make_packing) && Finish(output);
 }
 
 }  // namespace instar::guest

@@ -6,19 +6,21 @@
 
 namespace instar::guest {
 
-Result<Packing*> Packing::Create(Arena& arena, codec::MakePacker make_packer,
-                                 const PackRules& rules, uint64_t cluster_bytes,
-                                 bool zeroes_are_data, uint32_t num_vcpus) {
-  Packing* packing =
-      TRY(arena.New<Packing>(rules, cluster_bytes, zeroes_are_data));
+Result<Packing*> ClusterPacking::Create(Arena& arena, const PackRules& rules,
+                                        uint64_t cluster_bytes,
+                                        bool zeroes_are_data,
+                                        uint32_t num_vcpus) {
+  ClusterPacking* packing =
+      TRY(arena.New<ClusterPacking>(rules, cluster_bytes, zeroes_are_data));
   for (uint32_t i = 0; i < num_vcpus; ++i) {
-    packing->packers_[i] = TRY(make_packer(arena, rules.method, cluster_bytes));
+    packing->packers_[i] =
+        TRY(codec::Packer::Create(arena, rules.method, cluster_bytes));
   }
   Workers::Get().Enable(num_vcpus);
-  return packing;
+  return static_cast<Packing*>(packing);
 }
 
-void Packing::Push(PackJob& job) {
+void ClusterPacking::Push(PackJob& job) {
   job.packing = this;
   job.is_zero = false;
   job.packed_bytes = 0;
@@ -27,13 +29,14 @@ void Packing::Push(PackJob& job) {
 }
 
 // The result must be smaller than the cluster, or it is not worth unpacking.
-void Packing::RunJob(Task& task, uint64_t worker) {
+void ClusterPacking::RunJob(Task& task, uint64_t worker) {
   static_assert(offsetof(PackJob, task) == 0);
   auto& job = reinterpret_cast<PackJob&>(task);
-  const Packing& packing = *job.packing;
+  const ClusterPacking& packing = *job.packing;
   job.is_zero = !packing.zeroes_are_data_ && convert::IsZero(job.plain);
   if (!job.is_zero) {
-    const MutableBytes room = job.out.Prefix(job.plain.size() - 1);
+    const MutableBytes room =
+        packing.rules_.always ? job.out : job.out.Prefix(job.plain.size() - 1);
     job.packed_bytes = packing.packers_[worker]->Pack(job.plain, room);
   }
 }

@@ -48,18 +48,27 @@ Result<Pipeline*> Pipeline::Create(Context& context, convert::Planner& planner,
       Pipeline(context, planner, target, unpacking, long_cluster, options, data,
                packed, zeroes, items, transfers);
   if (options.packing != nullptr) {
-    TRY(pipeline->PreparePacking(arena));
+    TRY(options.packing->Prepare(*pipeline, arena));
   }
   return pipeline;
 }
 
-Status Pipeline::PreparePacking(Arena& arena) {
-  const MutableBytes out = TRY(arena.Allocate(kOutBytes, 4096));
-  const MutableBytes stages = TRY(arena.Allocate(kStagesBytes, 4096));
-  out_ = BufferRing(out);
-  stages_ = BufferRing(stages);
-  jobs_ = TRY(arena.NewArray<PackJob>(kMaxChunks));
-  return {};
+// Chunks that are not packed pass at once.
+bool Pipeline::PackChunks() {
+  bool moved = false;
+  while (!failed_ && packed_ < filled_) {
+    Item& item = ItemAt(packed_);
+    if (Packs(item)) {
+      if (!packing_->PackOne(*this)) {
+        break;
+      }
+    } else {
+      item.out_mark = out_.Mark();
+    }
+    ++packed_;
+    moved = true;
+  }
+  return moved;
 }
 
 bool Pipeline::Run() {

@@ -31,6 +31,10 @@ struct PipelineOptions {
   bool report_progress = false;
   Packing* packing = nullptr;  // -c; chunks are clusters then
   bool salvage = false;        // what cannot be read is zeroes
+  // Of dd: where the first byte goes, and the length of a request to the
+  // target, which decides where its format makes room. 0: as data comes.
+  uint64_t target_offset = 0;
+  uint64_t request_bytes = 0;
 };
 
 class Pipeline {
@@ -57,7 +61,6 @@ class Pipeline {
   static constexpr uint64_t kOutBytes = 16 << 20;
   static constexpr uint64_t kStageBytes = 512 << 10;
   static constexpr uint64_t kStagesBytes = 8 << 20;
-  static constexpr uint64_t kMaxRecordExtra = 1024;  // prefix and padding
   // Read at once where packed clusters adjoin.
   static constexpr uint64_t kWindowBytes = 256 << 10;
 
@@ -142,15 +145,20 @@ class Pipeline {
   // cannot be read.
   void Mend(Item& item);
   Status ReadSector(uint64_t position, MutableBytes out);
-  bool PackOne();
-  bool IsPacked(uint64_t sequence);
+  // -c: behind ClusterPacking.
+  friend class ClusterPacking;
+  bool PackOne(ClusterPacking& packing);
+  Result<bool> WritePacked(const ClusterPacking& packing, uint64_t sequence);
+  bool TakeStage(uint64_t bytes);
+  bool Packs(const Item& item) const {
+    return packing_ != nullptr && item.chunk.kind == convert::ChunkKind::kData;
+  }
   bool CanWrite(uint64_t sequence);
   // False: no room for it now.
-  Result<bool> WritePacked(Item& item, uint64_t sequence);
-  bool TakeStage(uint64_t bytes);
   Result<bool> WriteItem(Item& item, uint64_t sequence);
   Status WriteData(const Item& item, uint64_t sequence);
   Status StoreData(MutableBytes bytes, uint64_t position, uint64_t sequence);
+  uint64_t RequestAt(uint64_t position, uint64_t length) const;
   void AddToRun(const WriteExtent& where, MutableBytes bytes,
                 uint64_t sequence);
   void FlushRun();

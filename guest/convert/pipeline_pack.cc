@@ -6,22 +6,29 @@
 
 namespace instar::guest {
 
-bool Pipeline::PackChunks() {
-  bool moved = false;
-  while (!failed_ && packed_ < filled_ && PackOne()) {
-    ++packed_;
-    moved = true;
-  }
-  return moved;
+Status ClusterPacking::Prepare(Pipeline& pipeline, Arena& arena) {
+  return pipeline.PreparePacking(arena);
 }
 
-// False: its bytes are not all there, or there is no room for more.
-bool Pipeline::PackOne() {
+bool ClusterPacking::PackOne(Pipeline& pipeline) {
+  return pipeline.PackOne(*this);
+}
+
+Result<bool> ClusterPacking::Write(Pipeline& pipeline, uint64_t sequence) {
+  return pipeline.WritePacked(*this, sequence);
+}
+
+Status Pipeline::PreparePacking(Arena& arena) {
+  const MutableBytes out = TRY(arena.Allocate(kOutBytes, 4096));
+  const MutableBytes stages = TRY(arena.Allocate(kStagesBytes, 4096));
+  out_ = BufferRing(out);
+  stages_ = BufferRing(stages);
+  jobs_ = TRY(arena.NewArray<PackJob>(kMaxChunks));
+  return {};
+}
+
+bool Pipeline::PackOne(ClusterPacking& packing) {
   Item& item = ItemAt(packed_);
-  if (packing_ == nullptr || item.chunk.kind != convert::ChunkKind::kData) {
-    item.out_mark = out_.Mark();
-    return true;
-  }
   if (item.reads != 0 || item.unpacks != 0 || !Workers::Get().HasRoom()) {
     return false;
   }
@@ -29,23 +36,19 @@ bool Pipeline::PackOne() {
     Mend(item);
   }
   PackJob& job = jobs_[packed_ % kMaxChunks];
-  job.out = out_.Take(packing_->cluster_bytes());
+  job.out = out_.Take(packing.cluster_bytes() + ClusterPacking::kRoom);
   if (job.out.empty()) {
     return false;
   }
   item.out_mark = out_.Mark();
   job.plain = item.data.view();
-  packing_->Push(job);
+  packing.Push(job);
   return true;
 }
 
-bool Pipeline::IsPacked(uint64_t sequence) {
-  return packing_ == nullptr ||
-         ItemAt(sequence).chunk.kind != convert::ChunkKind::kData ||
-         IsDone(jobs_[sequence % kMaxChunks].task) != 0;
-}
-
-Result<bool> Pipeline::WritePacked(Item& item, uint64_t sequence) {
+Result<bool> Pipeline::WritePacked(const ClusterPacking& packing,
+                                   uint64_t sequence) {
+  const Item& item = ItemAt(sequence);
   const PackJob& job = jobs_[sequence % kMaxChunks];
   if (job.is_zero) {
     if (!options_.target_reads_zero) {
@@ -58,7 +61,7 @@ Result<bool> Pipeline::WritePacked(Item& item, uint64_t sequence) {
                   sequence));
     return true;
   }
-  const PackRules& rules = packing_->rules();
+  const PackRules& rules = packing.rules();
   const uint64_t bytes =
       DivRoundUp(rules.prefix_bytes + job.packed_bytes, rules.alignment) *
       rules.alignment;
@@ -87,7 +90,7 @@ bool Pipeline::TakeStage(uint64_t bytes) {
   }
   // A cluster and what is around it fit into an empty stage.
   const uint64_t length =
-      Max(kStageBytes, packing_->cluster_bytes() + kMaxRecordExtra);
+      Max(kStageBytes, packing_->cluster_bytes() + ClusterPacking::kRoom);
   const uint64_t mark = stages_.Mark();
   const MutableBytes next = stages_.Take(length);
   if (next.empty()) {

@@ -42,6 +42,11 @@ Status Pipeline::Fill(Item& item, uint64_t sequence) {
   while (fill_offset_ < chunk.length) {
     const convert::Planner::Origin origin =
         planner_->OriginOf(chunk.position + fill_offset_);
+    if (origin.left == 0) {
+      TRY(item.data.Slice(fill_offset_, chunk.length - fill_offset_)).Fill(0);
+      fill_offset_ = chunk.length;
+      break;
+    }
     const uint64_t left = Min(chunk.length - fill_offset_, origin.left);
     Image* owner = origin.source;
     const Extent extent = TRY(LocateAbove(origin.source, nullptr, origin.offset,

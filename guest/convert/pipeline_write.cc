@@ -27,7 +27,10 @@ bool Pipeline::WriteChunks() {
 
 bool Pipeline::CanWrite(uint64_t sequence) {
   const Item& item = ItemAt(sequence);
-  return item.reads == 0 && item.unpacks == 0 && IsPacked(sequence);
+  if (Packs(item) && IsDone(jobs_[sequence % kMaxChunks].task) == 0) {
+    return false;
+  }
+  return item.reads == 0 && item.unpacks == 0;
 }
 
 Result<bool> Pipeline::WriteItem(Item& item, uint64_t sequence) {
@@ -38,8 +41,8 @@ Result<bool> Pipeline::WriteItem(Item& item, uint64_t sequence) {
   if (item.damaged) {
     Mend(item);
   }
-  if (chunk.kind == convert::ChunkKind::kData && packing_ != nullptr) {
-    return WritePacked(item, sequence);
+  if (Packs(item)) {
+    return packing_->Write(*this, sequence);
   }
   if (chunk.kind == convert::ChunkKind::kData) {
     TRY(WriteData(item, sequence));
@@ -76,13 +79,26 @@ Status Pipeline::WriteData(const Item& item, uint64_t sequence) {
   return {};
 }
 
+// How much of `length` bytes the request at `position` of the target takes:
+// what goes to the same block of dd. Blocks end with the sector that they end
+// in.
+uint64_t Pipeline::RequestAt(uint64_t position, uint64_t length) const {
+  const uint64_t block = options_.request_bytes;
+  if (block == 0) {
+    return length;
+  }
+  const uint64_t end = (position / block + 1) * block;
+  return Min(length, DivRoundUp(end, 512) * 512 - position);
+}
+
 Status Pipeline::StoreData(MutableBytes bytes, uint64_t position,
                            uint64_t sequence) {
+  position += options_.target_offset;
   uint64_t done = 0;
   while (done < bytes.size()) {
-    const WriteExtent where =
-        TRY(target_->Allocate(position + done, bytes.size() - done));
-    INSTAR_CHECK(where.length != 0 && where.length <= bytes.size() - done);
+    const uint64_t wanted = RequestAt(position + done, bytes.size() - done);
+    const WriteExtent where = TRY(target_->Allocate(position + done, wanted));
+    INSTAR_CHECK(where.length != 0 && where.length <= wanted);
     static_cast<SlotFile*>(where.file)
         ->GrownTo(where.host_offset + where.length);
     AddToRun(where, TRY(bytes.Slice(done, where.length)), sequence);

@@ -40,7 +40,8 @@ BlockCreateOptions BlockOptionsOf(const instar_proto_BlockOptions& in) {
           .force_size = in.force_size,
           .block_size = in.block_size,
           .log_size = in.log_size,
-          .block_state_zero = !in.no_block_state_zero};
+          .block_state_zero = !in.no_block_state_zero,
+          .creator = ViewOf(in.creator)};
 }
 
 bool Failed(const Error& error, uint32_t slot) {
@@ -84,7 +85,8 @@ bool CreateOutput(Context& context, const Writer& writer,
                   const CreateOptions& options, HostOpener& opener,
                   TargetFiles& files) {
   files.opener = &opener;
-  const Status valid = writer.validate(options);
+  const Status valid =
+      writer.validate == nullptr ? Status() : writer.validate(options);
   if (!valid.ok()) {
     return Failed(valid.error(), 0);
   }

@@ -1,5 +1,5 @@
 // Packs clusters. One Packer holds the working memory of one worker, as an
-// Unpacker does; an interface for the same reason.
+// Unpacker does.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,5 @@ class Packer {
   Packer() = default;
   ~Packer() = default;
 };
-
-// Packer::Create, for those who do not link the libraries unless they pack.
-using MakePacker = Result<Packer*> (*)(Arena& arena, PackMethod method,
-                                       uint64_t max_bytes);
 
 }  // namespace instar::codec

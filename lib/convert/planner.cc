@@ -25,6 +25,9 @@ Planner::Planner(std::span<Image* const> sources, const PlanOptions& options)
   for (const Image* source : sources) {
     total_sectors_ += SectorsOf(*source);
   }
+  if (options.has_part) {
+    total_sectors_ = DivRoundUp(options.part_length, 512);
+  }
 }
 
 // Finds the kind of the bytes from sector_ on and how far it goes, asking for
@@ -64,6 +67,11 @@ Status Planner::FindRun(uint64_t want) {
 }
 
 Planner::Origin Planner::OriginOf(uint64_t position) const {
+  if (options_.has_part) {
+    return {.source = sources_[0],
+            .offset = options_.part_offset + position,
+            .left = options_.part_length - Min(options_.part_length, position)};
+  }
   uint64_t offset = position;
   for (Image* source : sources_) {
     const uint64_t bytes = SectorsOf(*source) * 512;
@@ -96,8 +104,22 @@ Chunk Planner::WholeClusters(Chunk chunk) const {
   return chunk;
 }
 
+Chunk Planner::NextOfPart() {
+  const uint64_t length =
+      Min(total_sectors_ - sector_, options_.buffer_sectors);
+  const Chunk chunk = {.source = sources_[0],
+                       .source_offset = options_.part_offset + sector_ * 512,
+                       .position = sector_ * 512,
+                       .length = length * 512};
+  sector_ += length;
+  return chunk;
+}
+
 Result<Chunk> Planner::Next() {
   INSTAR_CHECK(!AtEnd());
+  if (options_.has_part) {
+    return NextOfPart();
+  }
   while (sector_ - current_start_ >= SectorsOf(*sources_[current_])) {
     current_start_ += SectorsOf(*sources_[current_]);
     ++current_;

@@ -35,6 +35,11 @@ struct PlanOptions {
   bool zeroes_are_data = false;
   // -c: chunks are whole clusters of so many sectors, but for the last. 0: no.
   uint64_t cluster_sectors = 0;
+  // Of the only source no more than [part_offset, +part_length), which need not
+  // be whole sectors; all of it is data.
+  bool has_part = false;
+  uint64_t part_offset = 0;
+  uint64_t part_length = 0;
 };
 
 class Planner {
@@ -51,7 +56,9 @@ class Planner {
   struct Origin {
     Image* source = nullptr;
     uint64_t offset = 0;
-    uint64_t left = 0;  // bytes of the source from there on, in whole sectors
+    // Bytes of the source from there on, in whole sectors; of a part: bytes of
+    // it, and what lies behind its end is zero.
+    uint64_t left = 0;
   };
   Origin OriginOf(uint64_t position) const;
 
@@ -65,6 +72,7 @@ class Planner {
  private:
   Status FindRun(uint64_t want);
   Chunk WholeClusters(Chunk chunk) const;
+  Chunk NextOfPart();
 
   std::span<Image* const> sources_;
   PlanOptions options_;

@@ -71,6 +71,7 @@ struct BlockCreateOptions {
   uint64_t block_size = 0;       // vhdx, in bytes
   uint64_t log_size = 0;         // vhdx, in bytes
   bool block_state_zero = true;  // vhdx
+  ByteView creator;              // vhdx: program and version, in ASCII
 };
 
 // Those of qed and parallels. 0: the format's own choice.
@@ -105,6 +106,8 @@ struct PackRules {
   codec::PackMethod method = codec::PackMethod::kDeflate;
   uint64_t prefix_bytes = 0;  // the format's own, before the packed bytes
   uint64_t alignment = 1;     // of what is stored, in bytes; the rest is zeroes
+  // Clusters that packing makes longer are stored packed all the same.
+  bool always = false;
 };
 
 class Target {
@@ -127,9 +130,9 @@ class Target {
   }
 
   // Makes room for the cluster at `offset`, packed into `packed_bytes`, which
-  // are fewer than the cluster has, and says where the caller must write
-  // prefix, packed bytes and zeroes, in one. Fills in `prefix`.
-  // REQUIRES: Packing().ok(), offset is a multiple of cluster_size().
+  // are fewer than the cluster has but for PackRules::always, and says where
+  // the caller must write prefix, packed bytes and zeroes, in one. Fills in
+  // `prefix`. REQUIRES: Packing().ok(), offset is a multiple of cluster_size().
   virtual Result<WriteExtent> AllocatePacked(uint64_t /*offset*/,
                                              uint64_t /*packed_bytes*/,
                                              MutableBytes /*prefix*/) {
@@ -158,12 +161,16 @@ struct TargetFiles {
   File* data_file = nullptr;  // qcow2's external data file; null: none
   // Opens the further files that an image consists of (kTargetExtent).
   Opener* opener = nullptr;
+  // For ids that change when an image is written to: 64 bytes, or none, where
+  // they may stay as they are.
+  ByteView random = {};
 };
 
 // What a format's writer.cc exports, as `constinit const Writer k…Writer`.
 struct Writer {
   ByteView name;
   // Checks the options as far as that needs no file. Errors: kQcow2Create….
+  // Null: qemu-img empties the file before it looks at the options.
   Status (*validate)(const CreateOptions& options);
   // Writes an empty image to `files`, which are empty, byte for byte as
   // qemu-img does.

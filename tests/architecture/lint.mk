@@ -7,7 +7,7 @@ guest_cxxflags += -fcallgraph-info=su
 
 lint_sources := $(shell find cmd compat vmm proto guest lib tests fuzz \
                   \( -name '*.h' -o -name '*.cc' \) -not -path '*/selftest/*')
-tidy_guest   := $(lib_src) $(rt_src) $(call find_cc,guest/op)
+tidy_guest   := $(lib_src) $(rt_src) $(convert_src) $(call find_cc,guest/op)
 tidy_host    := $(host_src)
 tidy_stamps  := $(tidy_guest:%.cc=build/lint/%.guest.tidy) \
                 $(tidy_host:%.cc=build/lint/%.host.tidy)

@@ -51,7 +51,7 @@ class Pack(case.ProgramTest):
                  sha(preexec_fn=lambda: os.sched_setaffinity(0, one))}), 1)
 
     def test_is_refused_where_the_format_cannot(self):
-        for fmt in ("raw",):
+        for fmt in ("raw", "vdi"):
             with self.subTest(fmt=fmt):
                 self.same("convert", "-c", "-O", fmt, "a.raw", "b")
 

@@ -1,4 +1,5 @@
-// `convert` to the formats that most images have.
+// `convert` and `dd`. The formats are shared out between this operation and
+// `export`, as all of them would not fit into one guest.
 #include "guest/convert/convert.h"
 
 namespace instar::guest {

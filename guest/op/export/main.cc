@@ -1,4 +1,4 @@
-// `convert` to the formats of other hypervisors, and those of old.
+// `convert` and `dd` to the formats that the operation `convert` leaves out.
 #include "guest/convert/convert.h"
 
 namespace instar::guest {

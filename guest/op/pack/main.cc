@@ -4,7 +4,7 @@
 namespace instar::guest {
 
 bool RunOperation(Context& context) {
-  return Convert(context, &codec::Packer::Create);
+  return Convert(context, &ClusterPacking::Create);
 }
 
 }  // namespace instar::guest

@@ -40,10 +40,15 @@ Result<WriteExtent> Qcow2Target::AllocatePacked(uint64_t offset,
                                                 uint64_t packed_bytes,
                                                 MutableBytes /*prefix*/) {
   constexpr uint64_t kSector = 512;
+  constexpr int32_t kIoErrno = 5;  // EIO
   INSTAR_CHECK(packed_bytes != 0 && packed_bytes < geometry_.cluster_bytes());
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
   const L2Entry old = TRY(map_.Load(table, index));
+  // As qemu-img has it, packing overwrites nothing.
+  if ((old.word & kEntryCopied) != 0) {
+    return Error{.fault = Fault::kErrno, .error = kIoErrno};
+  }
   const uint64_t host = TRY(TakeBytes(packed_bytes));
   TRY(map_.Store(table, index,
                  PackedEntry(geometry_.l2_dialect(), host, packed_bytes)));

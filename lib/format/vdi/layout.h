@@ -22,6 +22,7 @@ struct HeaderLayout {
   static constexpr Le32 kSignature{64};
   static constexpr Le16 kMinorVersion{68};
   static constexpr Le16 kMajorVersion{70};
+  static constexpr Le32 kHeaderBytes{72};
   static constexpr Le32 kImageType{76};
   static constexpr Le32 kMapOffset{340};
   static constexpr Le32 kDataOffset{344};
@@ -30,7 +31,10 @@ struct HeaderLayout {
   static constexpr Le32 kBlockSize{376};
   static constexpr Le32 kNumBlocks{384};
   static constexpr Le32 kNumAllocated{388};
-  // Identifiers of 16 bytes: of the last snapshot's image, of the parent.
+  // Identifiers of 16 bytes: of the image, of its state, of the last snapshot's
+  // image, of the parent.
+  static constexpr uint64_t kImageId = 392;
+  static constexpr uint64_t kStateId = 408;
   static constexpr uint64_t kLinkId = 424;
   static constexpr uint64_t kParentId = 440;
   static constexpr uint64_t kIdBytes = 16;
@@ -40,6 +44,10 @@ enum ImageType : uint32_t { kTypeDynamic = 1, kTypeStatic = 2 };
 
 inline constexpr uint32_t kMajorVersion = 1;
 inline constexpr uint32_t kMinorVersion = 1;
+
+// The text that qemu-img writes, and the length of the header behind it.
+inline constexpr char kWrittenText[] = "<<< QEMU VM Virtual Disk Image >>>\n";
+inline constexpr uint32_t kWrittenHeaderBytes = 0x180;
 
 // The one size of blocks that qemu reads.
 inline constexpr uint64_t kBlockBytes = 1 << 20;
@@ -51,6 +59,7 @@ inline constexpr uint64_t kEntryBytes = 4;
 // Never written, or written and given back: both read as zeroes. They are the
 // two highest values.
 inline constexpr uint64_t kDiscarded = 0xfffffffe;
+inline constexpr uint64_t kUnallocated = 0xffffffff;
 
 // qemu's cap: the map fits one read of less than 2 GiB.
 inline constexpr uint64_t kMaxBlocks =

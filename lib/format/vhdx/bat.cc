@@ -38,10 +38,9 @@ Result<Bat> Bat::Create(const Region& region,
   bat.virtual_size_ = parameters.virtual_size;
   bat.chunk_ratio_ =
       kSectorsPerBitmapBlock * kSectorBytes / parameters.block_bytes;
-  if (num_blocks == 0) {
-    return Error{.fault = Fault::kVhdxBatTooSmall};
-  }
-  bat.num_entries_ = num_blocks + (num_blocks - 1) / bat.chunk_ratio_;
+  // … and a disk of no bytes has one block less than none.
+  const uint64_t last_block = static_cast<uint32_t>(num_blocks - 1);
+  bat.num_entries_ = num_blocks + last_block / bat.chunk_ratio_;
   if (bat.num_entries_ > region.length / kBatEntryBytes) {
     return Error{.fault = Fault::kVhdxBatTooSmall, .value = bat.num_entries_};
   }

@@ -50,6 +50,12 @@ void AddSealed(Crc32c& crc, ByteView bytes) {
   crc.Add(bytes.Slice(kBehind, bytes.size() - kBehind).value());
 }
 
+void Seal(const MutableBytes& record) {
+  Crc32c crc;
+  AddSealed(crc, record.view());
+  record.Put<Le32>(kChecksum.offset, crc.value()).value();
+}
+
 bool IsSealed(ByteView record) {
   const auto checksum = record.At<Le32>(kChecksum.offset);
   if (!checksum.ok() || record.size() < 8) {

@@ -21,6 +21,9 @@ class Crc32c {
 // at 4) as zeroes. REQUIRES: there are at least eight.
 void AddSealed(Crc32c& crc, ByteView bytes);
 
+// Puts the checksum of a record into it. REQUIRES: it has at least eight bytes.
+void Seal(const MutableBytes& record);
+
 // Whether a record's checksum is that of its bytes.
 bool IsSealed(ByteView record);
 

@@ -31,7 +31,8 @@ Result<Header> ChooseHeader(ByteView first, ByteView second) {
   const bool first_valid = IsValid(first);
   const bool second_valid = IsValid(second);
   const Header one = Parse(first);
-  const Header two = Parse(second);
+  Header two = Parse(second);
+  two.copy = 1;
   if (first_valid && second_valid) {
     if (one.sequence_number != two.sequence_number) {
       return one.sequence_number > two.sequence_number ? one : two;

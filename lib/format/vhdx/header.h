@@ -11,6 +11,7 @@
 namespace instar::vhdx {
 
 struct Header {
+  uint32_t copy = 0;  // which of the two it is
   uint64_t sequence_number = 0;
   Guid log_guid;  // zero: the log holds nothing
   uint64_t log_version = 0;

@@ -22,24 +22,30 @@ struct Guid {
 // ---- 2.2 Header Section -----------------------------------------------------
 
 struct FileIdentifierLayout {
+  static constexpr uint64_t kCreator = 8;  // UTF-16
   static constexpr Le64 kSignature{0};
 };
 inline constexpr uint64_t kFileSignature = 0x656c696678646876;  // "vhdxfile"
 
 inline constexpr uint64_t kHeaderOffsets[] = {64 * kKib, 128 * kKib};
 inline constexpr uint64_t kRegionTableOffset = 192 * kKib;  // the first copy
+inline constexpr uint64_t kRegionTableCopy = 256 * kKib;
+inline constexpr uint64_t kHeaderSectionBytes = kMib;
 
 struct HeaderLayout {
   static constexpr uint64_t kSize = 4096;
   static constexpr Le32 kSignature{0};
   static constexpr Le32 kChecksum{4};  // CRC-32C of all with this as zero
   static constexpr Le64 kSequenceNumber{8};
+  static constexpr uint64_t kFileWriteGuid = 16;
+  static constexpr uint64_t kDataWriteGuid = 32;
   static constexpr Le64 kLogGuidLow{48};
   static constexpr Le64 kLogGuidHigh{56};
   static constexpr Le16 kLogVersion{64};
   static constexpr Le16 kVersion{66};
   static constexpr Le32 kLogLength{68};
   static constexpr Le64 kLogOffset{72};
+  static constexpr uint64_t kUsedBytes = 80;  // the rest is reserved
 };
 inline constexpr uint32_t kHeaderSignature = 0x64616568;  // "head"
 inline constexpr uint16_t kVersion = 1;
@@ -149,8 +155,10 @@ struct MetadataEntryLayout {
   static constexpr Le64 kGuidLow{0};
   static constexpr Le64 kGuidHigh{8};
   static constexpr Le32 kOffset{16};  // from the region's start
+  static constexpr Le32 kLength{20};
   static constexpr Le32 kFlags{24};
 };
+inline constexpr uint32_t kMetadataIsVirtualDisk = 2;
 inline constexpr uint32_t kMetadataRequired = 4;
 
 // 2.6.2 Known Metadata Items, in the order of these GUIDs.
@@ -178,6 +186,7 @@ struct FileParametersLayout {
   static constexpr Le32 kBlockSize{0};
   static constexpr Le32 kFlags{4};
 };
+inline constexpr uint32_t kLeaveBlocksAllocated = 1;  // a fixed disk
 inline constexpr uint32_t kHasParent = 2;
 inline constexpr uint64_t kMinBlockBytes = kMib;
 inline constexpr uint64_t kMaxBlockBytes = 256 * kMib;

@@ -129,7 +129,8 @@ Result<Disk> DiskOpener::Open() {
     }
   }
   cache_.SetFile(file_);
-  TRY(ReadValues(has_text ? 0 : kEmbeddedDescriptorOffset));
+  disk_.descriptor_offset = has_text ? 0 : kEmbeddedDescriptorOffset;
+  TRY(ReadValues(disk_.descriptor_offset));
   if (disk_.num_extents == 0) {
     return Invalid();
   }
@@ -259,7 +260,7 @@ uint64_t Disk::sectors() const {
   return num_extents == 0 ? 0 : extents[num_extents - 1].end_sector;
 }
 
-const ImageExtent& Disk::ExtentAt(uint64_t sector) const {
+uint64_t Disk::IndexOf(uint64_t sector) const {
   uint64_t low = 0;
   uint64_t high = num_extents - 1;
   while (low < high) {
@@ -270,7 +271,7 @@ const ImageExtent& Disk::ExtentAt(uint64_t sector) const {
       low = middle + 1;
     }
   }
-  return extents[low];
+  return low;
 }
 
 Result<Disk> OpenDisk(Arena& arena, BlockCache& cache, File& file,

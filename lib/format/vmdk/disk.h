@@ -23,10 +23,15 @@ struct Disk {
   // Ordered by their ends. At least one.
   std::span<const ImageExtent> extents;  // num_extents of them, then room
   uint64_t num_extents = 0;
+  // Where the descriptor's values stand in the image's own file, in bytes.
+  uint64_t descriptor_offset = 0;
 
   uint64_t sectors() const;
-  // The extent that holds `sector`, which is below sectors().
-  const ImageExtent& ExtentAt(uint64_t sector) const;
+  // Which extent holds `sector`, which is below sectors().
+  uint64_t IndexOf(uint64_t sector) const;
+  const ImageExtent& ExtentAt(uint64_t sector) const {
+    return extents[IndexOf(sector)];
+  }
 };
 
 // Reads the metadata of the image in `file` and opens the files that it names.

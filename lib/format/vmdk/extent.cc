@@ -123,9 +123,15 @@ Result<ImageExtent> ParseSparse(FixedView<SparseLayout::kSize> raw,
       .compressed = raw.Get<L::kCompression>() == kCompressionDeflate,
       .has_markers = (flags & kFlagMarkers) != 0,
       .has_zeroed_grains = (flags & kFlagZeroedGrains) != 0,
+      .has_tracked_changes = raw.Get<L::kVersion>() == kVersionTracked &&
+                             raw.Get<L::kCompression>() != kCompressionDeflate,
       .sectors = capacity,
       .grain_sectors = grain,
       .directory_offset = BytesOf(raw.Get<L::kDirectoryOffset>()),
+      .second_directory_offset =
+          (flags & kFlagTwoTables) != 0
+              ? BytesOf(raw.Get<L::kRedundantDirectoryOffset>())
+              : 0,
       .num_directory_entries = NumDirectoryEntries(capacity, table_sectors),
       .table_entries = entries,
   };

@@ -20,11 +20,14 @@ struct ImageExtent {
   bool compressed = false;
   bool has_markers = false;
   bool has_zeroed_grains = false;
-  uint64_t sectors = 0;           // guest-visible
-  uint64_t end_sector = 0;        // of this and all extents before it
-  uint64_t flat_start = 0;        // bytes; may lie outside any file
-  uint64_t grain_sectors = 0;     // of a flat extent: all of it; never 0
-  uint64_t directory_offset = 0;  // bytes
+  bool has_tracked_changes = false;  // which a writer would have to record
+  uint64_t sectors = 0;              // guest-visible
+  uint64_t end_sector = 0;           // of this and all extents before it
+  uint64_t flat_start = 0;           // bytes; may lie outside any file
+  uint64_t grain_sectors = 0;        // of a flat extent: all of it; never 0
+  uint64_t directory_offset = 0;     // bytes
+  // Of the tables' second copy; 0: there is none.
+  uint64_t second_directory_offset = 0;
   uint64_t num_directory_entries = 0;
   uint64_t table_entries = 0;  // never 0 where there are tables
   uint64_t tables_sector = 0;  // kSeSparse only, as is the next

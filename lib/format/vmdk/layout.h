@@ -21,23 +21,36 @@ inline constexpr uint32_t kCowdMagic = 0x434f5744;    // "COWD"
 struct SparseLayout {
   static constexpr uint64_t kSize = 79;
 
+  static constexpr Be32 kMagic{0};
   static constexpr Le32 kVersion{4};
   static constexpr Le32 kFlags{8};
   static constexpr Le64 kCapacity{12};          // sectors
   static constexpr Le64 kGrainSize{20};         // sectors
   static constexpr Le64 kDescriptorOffset{28};  // sectors
+  static constexpr Le64 kDescriptorSize{36};    // sectors
   static constexpr Le32 kNumGtesPerGt{44};
   static constexpr Le64 kRedundantDirectoryOffset{48};  // sectors
   static constexpr Le64 kDirectoryOffset{56};           // sectors
   static constexpr Le64 kOverhead{64};                  // sectors
+  static constexpr Be32 kLineEnds{73};
   static constexpr Le16 kCompression{77};
 };
 
 inline constexpr uint32_t kMaxVersion = 3;
 inline constexpr uint32_t kMaxGtesPerGt = 512;
+inline constexpr uint32_t kFlagLineEnds = 1 << 0;   // kLineEnds is set
+inline constexpr uint32_t kFlagTwoTables = 1 << 1;  // there is a second copy
 inline constexpr uint32_t kFlagZeroedGrains = 1 << 2;
+inline constexpr uint32_t kFlagPacked = 1 << 16;
 inline constexpr uint32_t kFlagMarkers = 1 << 17;
+// Bytes that a transfer as text would change: LF, blank, CR, LF.
+inline constexpr uint32_t kLineEndBytes = 0x0a200d0a;
 inline constexpr uint16_t kCompressionDeflate = 1;
+// Image versions: with zeroed grains 2, packed or with changed block tracking
+// 3. The latter is not written to unless it is packed.
+inline constexpr uint32_t kVersionPlain = 1;
+inline constexpr uint32_t kVersionZeroedGrains = 2;
+inline constexpr uint32_t kVersionTracked = 3;
 // The directory's place stands in the footer.
 inline constexpr uint64_t kDirectoryAtEnd = ~uint64_t{0};
 inline constexpr uint64_t kZeroedGrain = 1;  // an entry, with kFlagZeroedGrains

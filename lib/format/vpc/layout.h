@@ -20,15 +20,28 @@ struct FooterLayout {
   static constexpr uint64_t kSize = 512;
 
   static constexpr Be64 kCookie{0};
+  static constexpr Be32 kFeatures{8};
+  static constexpr Be32 kVersion{12};
   static constexpr Be64 kDataOffset{16};  // of the dynamic disk header
+  static constexpr Be32 kTimestamp{24};   // seconds since kEpoch
   static constexpr Be32 kCreator{28};     // application, four characters
+  static constexpr Be32 kCreatorVersion{32};
+  static constexpr Be32 kCreatorHost{36};  // operating system, likewise
+  static constexpr Be64 kOriginalSize{40};
   static constexpr Be64 kCurrentSize{48};
   static constexpr Be16 kCylinders{56};
   static constexpr U8 kHeads{58};
   static constexpr U8 kSectorsPerTrack{59};
   static constexpr Be32 kDiskType{60};
   static constexpr Be32 kChecksum{64};
+  static constexpr uint64_t kUniqueId = 68;
 };
+
+inline constexpr uint32_t kFeatureReserved = 2;  // always set
+inline constexpr uint32_t kFileVersion = 0x10000;
+inline constexpr uint64_t kNoOffset = ~uint64_t{0};
+inline constexpr uint64_t kEpoch = 946684800;  // 2000-01-01 in Unix time
+inline constexpr uint32_t kWrittenCreatorVersion = 0x50003;
 
 enum DiskType : uint32_t {
   kDiskFixed = 2,
@@ -62,7 +75,9 @@ struct DynamicLayout {
   static constexpr uint64_t kSize = 1024;
 
   static constexpr Be64 kCookie{0};
+  static constexpr Be64 kDataOffset{8};  // unused: kNoOffset
   static constexpr Be64 kTableOffset{16};
+  static constexpr Be32 kVersion{24};
   static constexpr Be32 kMaxTableEntries{28};
   static constexpr Be32 kBlockSize{32};
   static constexpr Be32 kChecksum{36};

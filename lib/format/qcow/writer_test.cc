@@ -1,0 +1,97 @@
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/format/qcow/layout.h"
+#include "lib/format/target.h"
+#include "lib/format/writers.h"
+#include "tests/support/memory_file.h"
+
+namespace instar::qcow {
+namespace {
+
+using fakes::MemoryFile;
+
+constexpr uint64_t kArenaBytes = 16 << 20;
+
+// Memory for one image.
+struct Memory {
+  std::vector<uint8_t> bytes = std::vector<uint8_t>(kArenaBytes);
+  Arena arena{MutableBytes(bytes.data(), bytes.size())};
+};
+
+const Writer& TheWriter() {
+  return *FindWriter(ByteView::Of("qcow"));
+}
+
+Status Create(MemoryFile& file, const CreateOptions& options) {
+  Memory memory;
+  return TheWriter().create(memory.arena, {.file = &file}, options);
+}
+
+Result<Target*> Open(Memory& memory, MemoryFile& file) {
+  return TheWriter().open(memory.arena, {.file = &file}, nullptr, nullptr);
+}
+
+template <typename F>
+uint64_t At(MemoryFile& file, uint64_t offset) {
+  const auto value =
+      ByteView(file.bytes().data(), file.bytes().size()).At<F>(offset);
+  return value.ok() ? value.value() : ~uint64_t{0};
+}
+
+CreateOptions OfSize(uint64_t size) {
+  CreateOptions options;
+  options.size = size;
+  return options;
+}
+
+TEST(QcowWriter, RefusesAnEmptyDisk) {
+  MemoryFile file;
+  EXPECT_EQ(Create(file, OfSize(0)).error().fault, Fault::kQcowCreateEmpty);
+}
+
+TEST(QcowWriter, MakesClustersOfOneSectorAboveABackingFile) {
+  MemoryFile file;
+  CreateOptions options = OfSize(1 << 20);
+  options.backing_file = ByteView::Of("base");
+  ASSERT_TRUE(Create(file, options).ok());
+  EXPECT_EQ(At<U8>(file, HeaderLayout::kClusterBits.offset), 9);
+  EXPECT_EQ(At<Be64>(file, HeaderLayout::kL1TableOffset.offset), 56);
+  EXPECT_EQ(file.size(), 56 + 512);
+}
+
+TEST(QcowWriter, TakesTheTableThenTheClustersFromTheEnd) {
+  MemoryFile file;
+  ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
+  Memory memory;
+  const auto target = Open(memory, file);
+  ASSERT_TRUE(target.ok());
+  const uint64_t start = (file.size() + 4095) / 4096 * 4096;
+  const auto extent = target.value()->Allocate(4096, 8192);
+  ASSERT_TRUE(extent.ok());
+  EXPECT_EQ(extent.value().length, 8192);
+  EXPECT_EQ(extent.value().host_offset, start + 4096);
+  ASSERT_TRUE(target.value()->Finish().ok());
+  EXPECT_EQ(At<Be64>(file, 48), start);
+  EXPECT_EQ(At<Be64>(file, start), 0);
+  EXPECT_EQ(At<Be64>(file, start + 8), start + 4096);
+  EXPECT_EQ(At<Be64>(file, start + 16), start + 8192);
+  EXPECT_EQ(file.size(), start + 3 * 4096);
+}
+
+TEST(QcowWriter, WritesInPlaceWhatIsThere) {
+  MemoryFile file;
+  ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
+  Memory memory;
+  const auto target = Open(memory, file);
+  ASSERT_TRUE(target.ok());
+  const auto first = target.value()->Allocate(0, 512);
+  const auto second = target.value()->Allocate(512, 512);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(second.value().host_offset, first.value().host_offset + 512);
+}
+
+}  // namespace
+}  // namespace instar::qcow

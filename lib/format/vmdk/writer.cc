@@ -1,0 +1,84 @@
+// Writing VMDK images: what the format exports.
+#include "lib/format/block_cache.h"
+#include "lib/format/target.h"
+#include "lib/format/vmdk/create.h"
+#include "lib/format/vmdk/disk.h"
+#include "lib/format/vmdk/layout.h"
+#include "lib/format/vmdk/vmdk_target.h"
+
+namespace instar::vmdk {
+namespace {
+
+constexpr uint8_t kName[] = {'v', 'm', 'd', 'k'};
+
+// Opens an image's extents for writing.
+class ExtentOpener final : public Opener {
+ public:
+  explicit ExtentOpener(Opener& opener) : opener_(&opener) {}
+
+  OpenRules rules() const override { return opener_->rules(); }
+  Result<File*> Open(const File& from, ReferenceRole /*role*/, ByteView name,
+                     ByteView format) override {
+    return opener_->Open(from, ReferenceRole::kTargetExtent, name, format);
+  }
+
+ private:
+  Opener* opener_;
+};
+
+Error Unsupported(ByteView what) {
+  return {.fault = Fault::kUnsupported,
+          .text = what.data(),
+          .text_bytes = static_cast<uint32_t>(what.size())};
+}
+
+// Each of them would add grains where the other does.
+bool SharesFile(const Disk& disk, uint64_t index) {
+  const ImageExtent& extent = disk.extents[index];
+  bool shares = false;
+  for (uint64_t i = 0; i < index; ++i) {
+    shares = shares || disk.extents[i].file == extent.file;
+  }
+  return shares && extent.kind != ExtentKind::kFlat;
+}
+
+// What can be read but not written.
+Status CheckWritable(const Disk& disk) {
+  for (uint64_t i = 0; i < disk.num_extents; ++i) {
+    const ImageExtent& extent = disk.extents[i];
+    if (SharesFile(disk, i)) {
+      return Unsupported(ByteView::Of("writing extents that share a file"));
+    }
+    if (extent.kind == ExtentKind::kSeSparse) {
+      return Error{.fault = Fault::kVmdkSeReadOnly};
+    }
+    if (extent.has_tracked_changes) {
+      return Error{.fault = Fault::kVmdkReadOnlyVersion,
+                   .value = kVersionTracked};
+    }
+  }
+  return {};
+}
+
+Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
+                           Image* backing, codec::MakeUnpacker make_unpacker) {
+  BlockCache cache = TRY(BlockCache::Create(arena, *files.file, 1));
+  ExtentOpener opener(*files.opener);
+  const Disk disk = TRY(OpenDisk(arena, cache, *files.file, opener));
+  TRY(CheckWritable(disk));
+  VmdkTarget* target =
+      TRY(arena.New<VmdkTarget>(LayerCopy(arena, make_unpacker), *files.file,
+                                backing, disk, files.random));
+  TRY(target->Init(arena));
+  return static_cast<Target*>(target);
+}
+
+}  // namespace
+
+extern const Writer kWriter;
+constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
+                                  .validate = &ValidateOptions,
+                                  .create = &CreateImage,
+                                  .open = &OpenTarget};
+
+}  // namespace instar::vmdk
