@@ -76,6 +76,9 @@ Status CheckExtension(BlockCache& cache, const File& file,
   if (magic != kExtensionMagic) {
     return Error{.fault = Fault::kParallelsExtensionMagic, .value = magic};
   }
+  if (header.cluster_size() > kMaxHashedBytes) {
+    return Error{.fault = Fault::kParallelsExtensionChecksum};
+  }
   const uint64_t end = TRY(CheckedAdd(start, header.cluster_size()));
   uint8_t piece[512];
   Md5 md5;

@@ -41,6 +41,11 @@ inline constexpr uint64_t kBatEntryBytes = 4;  // Le32; 0: unallocated
 inline constexpr uint64_t kMaxTracks = 0x7fffffff / 513;
 inline constexpr uint64_t kMaxBatEntries = 0x7fffffff / kBatEntryBytes;
 
+// The checksum of an extension covers a cluster, which the header may make 2
+// GiB long: seconds of work for an image of a few bytes. Real clusters have 1
+// MiB.
+inline constexpr uint64_t kMaxHashedBytes = 32 << 20;
+
 // ---- parallels.txt, "Format Extension" --------------------------------------
 
 inline constexpr uint64_t kExtensionMagic = 0xab234cef23dcea87;
