@@ -202,15 +202,18 @@ TEST_F(VmdkWriterTest, APackedGrainStandsBehindItsMarker) {
   VmdkTarget target(LayerCopy(arena_.arena(), nullptr), file, nullptr,
                     disk.value(), {});
   ASSERT_TRUE(target.Init(arena_.arena()).ok());
-  const auto first = target.AllocatePacked(kGrainBytes, kGrainBytes, 600);
+  uint8_t bytes[GrainMarkerLayout::kSize];
+  const MutableBytes marker(bytes, sizeof bytes);
+  const auto first = target.AllocatePacked(kGrainBytes, 600, marker);
   ASSERT_TRUE(first.ok());
-  EXPECT_EQ(first.value().host_offset, kGrainBytes + GrainMarkerLayout::kSize);
-  const auto last = target.AllocatePacked(kMib, 512, 20);
+  EXPECT_EQ(first.value().host_offset, kGrainBytes);
+  EXPECT_EQ(first.value().length, 2 * kSectorBytes);
+  ASSERT_TRUE(file.WriteAt(kGrainBytes, marker.view()).ok());
+  const auto last = target.AllocatePacked(kMib, 20, marker);
   ASSERT_TRUE(last.ok());
-  EXPECT_EQ(last.value().host_offset,
-            kGrainBytes + 2 * kSectorBytes + GrainMarkerLayout::kSize);
-  EXPECT_FALSE(target.AllocatePacked(0, 512, 20).ok());
-  EXPECT_EQ(target.AllocatePacked(kMib, 512, 20).error().fault,
+  EXPECT_EQ(last.value().host_offset, kGrainBytes + 2 * kSectorBytes);
+  EXPECT_FALSE(target.AllocatePacked(kGrainBytes + 512, 20, marker).ok());
+  EXPECT_EQ(target.AllocatePacked(kMib, 20, marker).error().fault,
             Fault::kVmdkGrainWritten);
   ASSERT_TRUE(target.Finish().ok());
   EXPECT_EQ(file.size(), kGrainBytes + 3 * kSectorBytes);
