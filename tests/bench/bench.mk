@@ -13,7 +13,7 @@ build/probe_guests/%.o: tests/bench/guests/%.cc Makefile
 	@$(CXX) $(common) -O2 $(freestanding) $(hostile_warnings) -c $< -o $@
 build/probe_guests/%.elf: build/probe_guests/%/main.o build/hostile/start.o guest/image.ld
 	@$(CXX) -nostdlib -static -no-pie -Wl,--no-undefined -Wl,--build-id=none -Wl,-z,norelro \
-	  -Wl,-z,noexecstack -Wl,-T,guest/image.ld -o $@ $(filter %.o,$^)
+	  -Wl,-z,noexecstack -Wl,--defsym=image_limit=$(guest_limit) -Wl,-T,guest/image.ld -o $@ $(filter %.o,$^)
 .SECONDARY: $(probe_guests:.elf=/main.o)
 
 build/probe: build/host/tests/bench/probe.o $(vmm_objects) build/host/guest.pb.o

@@ -11,7 +11,7 @@ build/hostile/%.o: tests/guest/%.cc Makefile tests/guest/guest.mk
 	@$(CXX) $(common) -O2 $(freestanding) $(hostile_warnings) -c $< -o $@
 build/hostile/%.elf: build/hostile/%/main.o build/hostile/start.o guest/image.ld
 	@$(CXX) -nostdlib -static -no-pie -Wl,--no-undefined -Wl,--build-id=none -Wl,-z,norelro \
-	  -Wl,-z,noexecstack -Wl,-T,guest/image.ld -o $@ $(filter %.o,$^)
+	  -Wl,-z,noexecstack -Wl,--defsym=image_limit=$(guest_limit) -Wl,-T,guest/image.ld -o $@ $(filter %.o,$^)
 
 vmm_objects := $(patsubst %.cc,build/host/%.o,$(call find_cc,vmm))
 build/hostile/runner: build/host/tests/guest/runner.o $(vmm_objects) build/host/guest.pb.o
