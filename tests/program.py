@@ -8,6 +8,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "build" / "instar"
+MEASURE = ROOT / "build" / "measure"  # tests/bench/measure.cc
 REFERENCE = "/usr/bin/qemu-img"
 REFERENCE_VERSION = "7.2.22"  # of Debian 12's qemu-utils
 JAILS = ("process", "kvm")

@@ -28,8 +28,8 @@ unit: build/unit_tests
 include tests/guest/guest.mk
 
 # What tests/run needs to be built.
-test_programs := build/instar build/unit_tests build/hostile/runner \
-                 $(hostile_images)
+test_programs := build/instar build/unit_tests build/measure \
+                 build/hostile/runner $(hostile_images)
 
 test: setup
 	@$(call parallel_make,test-programs)

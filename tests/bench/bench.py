@@ -25,7 +25,6 @@ import program as programs
 from bench import workload
 
 BUILD = programs.ROOT / "build"
-MEASURE = BUILD / "measure"
 PROBE = BUILD / "probe"  # measures what a jail costs
 GUESTS = BUILD / "probe_guests"
 TMPFS = pathlib.Path("/dev/shm")
@@ -99,7 +98,7 @@ class Bench:
             args = job.reference_args
         argv = ["qemu-img"] + [str(self.out) if a == "OUT" else str(a)
                                for a in args]
-        end = subprocess.run([MEASURE, program, *argv],
+        end = subprocess.run([programs.MEASURE, program, *argv],
                              env=programs.environment("/", INSTAR_JAIL=jail),
                              stdin=subprocess.DEVNULL, capture_output=True,
                              check=False)
