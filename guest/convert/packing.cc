@@ -28,7 +28,8 @@ void ClusterPacking::Push(PackJob& job) {
   Workers::Get().Push(job.task);
 }
 
-// The result must be smaller than the cluster, or it is not worth unpacking.
+// A result that is no smaller than the cluster is not worth unpacking; some
+// formats know no other data all the same.
 void ClusterPacking::RunJob(Task& task, uint64_t worker) {
   static_assert(offsetof(PackJob, task) == 0);
   auto& job = reinterpret_cast<PackJob&>(task);

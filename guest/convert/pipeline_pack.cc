@@ -5,6 +5,11 @@
 #include "lib/base/checked.h"
 
 namespace instar::guest {
+namespace {
+
+constexpr int32_t kInvalidErrno = 22;
+
+}  // namespace
 
 Status ClusterPacking::Prepare(Pipeline& pipeline, Arena& arena) {
   return pipeline.PreparePacking(arena);
@@ -55,6 +60,14 @@ Result<bool> Pipeline::WritePacked(const ClusterPacking& packing,
       TRY(target_->WriteZeroes(item.chunk.position, item.chunk.length, true));
     }
     return true;
+  }
+  // A packed cluster is whole, or the image's last. -n finds targets that go
+  // on behind their source.
+  const bool whole =
+      item.chunk.length == packing.cluster_bytes() ||
+      item.chunk.position + item.chunk.length == target_->virtual_size();
+  if (!whole) {
+    return Error{.fault = Fault::kErrno, .error = kInvalidErrno};
   }
   if (job.packed_bytes == 0) {
     TRY(StoreData(item.data.Prefix(item.chunk.length), item.chunk.position,

@@ -58,3 +58,15 @@ class Pack(case.ProgramTest):
     def test_of_an_external_data_file_is_refused(self):
         self.same("convert", "-c", "-O", "qcow2", "-o", "data_file=d", "a.raw",
                   "b.qcow2")
+
+    def test_of_part_of_a_cluster_must_end_the_target(self):
+        self.raw("b.raw", MIB + 512, (0, b"x" * (MIB + 512)))
+        for size in (MIB + 512, MIB + 1024):
+            with self.subTest(size=size):
+                for name in ("o", "p"):
+                    self.make("create", "-q", "-f", "qcow2", name, str(size))
+                want = self.qemu("convert", "-n", "-c", "-O", "qcow2",
+                                 "b.raw", "o")
+                got = self.as_reference("convert", "-n", "-c", "-O", "qcow2",
+                                        "b.raw", "p")
+                self.assertEqual(got.describe(), want.describe())
