@@ -39,20 +39,23 @@ class Convert {
   int Run();
 
  private:
-  // Each returns the exit status, after a message, if the command ends there.
-  std::optional<int> CheckUnsupported() const;
-  std::optional<int> PrepareTarget();
-  std::optional<int> PrepareExisting();
-  std::optional<int> PrepareNew();
-  std::optional<int> CombineOptions(const compat::FormatRow& row,
-                                    compat::CreateOptions& options);
-  std::optional<int> CheckCompression(const compat::FormatRow& row,
-                                      const compat::CreateOptions& options);
-  std::optional<int> OpenSources(vmm::Files& files, vmm::CacheMode cache) const;
+  // Each returns why the command cannot be done, if it cannot.
+  std::optional<std::string> CheckUnsupported() const;
+  std::optional<std::string> PrepareTarget();
+  std::optional<std::string> PrepareExisting();
+  std::optional<std::string> PrepareNew();
+  std::optional<std::string> CombineOptions(const compat::FormatRow& row,
+                                            compat::CreateOptions& options);
+  std::optional<std::string> CheckCompression(
+      const compat::FormatRow& row, const compat::CreateOptions& options) const;
+  // False, after a message: a source's file cannot be opened.
+  bool OpenSources(vmm::Files& files, vmm::CacheMode cache) const;
 
   vmm::Outputs OutputsFor(vmm::CacheMode cache) const;
+  proto::Config SourcesConfig() const;
   proto::Config MakeConfig(const vmm::Limits& limits) const;
   vmm::Limits MakeLimits() const;
+  int Refuse(vmm::Files& files, const std::string& why) const;
   int Move(vmm::Files& files, Progress& progress);
 
   int Fail(const std::string& text) const {
@@ -76,49 +79,49 @@ class Convert {
   std::optional<std::string> backing_;  // from -B or -o
 };
 
-std::optional<int> Convert::CheckUnsupported() const {
+std::optional<std::string> Convert::CheckUnsupported() const {
   if (call_.target_image_opts)
-    return Fail(compat::Unsupported("--target-image-opts"));
+    return compat::Unsupported("--target-image-opts");
   if (call_.sources.size() > kMaxSources)
-    return Fail(compat::Unsupported("More than 16 input images"));
+    return compat::Unsupported("More than 16 input images");
   return std::nullopt;
 }
 
-std::optional<int> Convert::PrepareExisting() {
+std::optional<std::string> Convert::PrepareExisting() {
   const std::string start = "Could not open '" + call_.output + "': ";
   const compat::FormatRow* row = compat::FindFormat(format_);
   if (row == nullptr)
-    return Fail(start + "Unknown driver '" + format_ + "'");
+    return start + "Unknown driver '" + format_ + "'";
   const OutputFormat format = FindOutputFormat(format_, call_.output);
   if (format.row == nullptr) {
     if (!row->can_create)
-      return Fail(start + compat::Unsupported("Format '" + format_ + "'"));
-    return Fail(start + format.error);
+      return start + compat::Unsupported("Format '" + format_ + "'");
+    return start + format.error;
   }
   if (call_.compress && !format.row->can_compress)
-    return Fail("Compression not supported for this file format");
+    return "Compression not supported for this file format";
   backing_ = call_.backing;
   target_.target.set_format(format_);
   return std::nullopt;
 }
 
-std::optional<int> Convert::CombineOptions(const compat::FormatRow& row,
-                                           compat::CreateOptions& options) {
+std::optional<std::string> Convert::CombineOptions(
+    const compat::FormatRow& row, compat::CreateOptions& options) {
   const auto error = options.Parse(call_.option_list);
   PrintWarnings(environment_, options);
   if (error)
-    return Fail(*error);
+    return *error;
   if (call_.backing) {
     if (!options.Knows("backing_file")) {
-      return Fail("Backing file not supported for file format '" +
-                  std::string(row.name) + "'");
+      return "Backing file not supported for file format '" +
+             std::string(row.name) + "'";
     }
     options.Set("backing_file", *call_.backing);
   }
   if (call_.backing_format) {
     if (!options.Knows("backing_fmt")) {
-      return Fail("Backing file format not supported for file format '" +
-                  std::string(row.name) + "'");
+      return "Backing file format not supported for file format '" +
+             std::string(row.name) + "'";
     }
     options.Set("backing_fmt", *call_.backing_format);
   }
@@ -126,15 +129,14 @@ std::optional<int> Convert::CombineOptions(const compat::FormatRow& row,
   if (!backing_)
     return std::nullopt;
   if (backing_->empty())
-    return Fail("Expected backing file name, got empty string");
+    return "Expected backing file name, got empty string";
   if (call_.sources.size() > 1) {
-    return Fail(
-        "Having a backing file for the target makes no sense when "
-        "concatenating multiple input images");
+    return "Having a backing file for the target makes no sense when "
+           "concatenating multiple input images";
   }
   if (!options.Text("backing_fmt")) {
     if (environment_.profile.backing_format_required)
-      return Fail("Use of backing file requires explicit backing format");
+      return "Use of backing file requires explicit backing format";
     WriteAll(STDERR_FILENO,
              compat::WarningLine(environment_.names,
                                  "Deprecated use of backing file without "
@@ -143,58 +145,59 @@ std::optional<int> Convert::CombineOptions(const compat::FormatRow& row,
   return std::nullopt;
 }
 
-std::optional<int> Convert::CheckCompression(
-    const compat::FormatRow& row, const compat::CreateOptions& options) {
+std::optional<std::string> Convert::CheckCompression(
+    const compat::FormatRow& row, const compat::CreateOptions& options) const {
   if (!call_.compress)
     return std::nullopt;
   if (!row.can_compress)
-    return Fail("Compression not supported for this file format");
+    return "Compression not supported for this file format";
   if (options.Bool("encryption").value_or(false) ||
       options.Text("encrypt.format"))
-    return Fail("Compression and encryption not supported at the same time");
+    return "Compression and encryption not supported at the same time";
   if (options.Text("preallocation").value_or("off") != "off")
-    return Fail("Compression and preallocation not supported at the same time");
+    return "Compression and preallocation not supported at the same time";
   return std::nullopt;
 }
 
-std::optional<int> Convert::PrepareNew() {
+std::optional<std::string> Convert::PrepareNew() {
   const OutputFormat format = FindOutputFormat(format_, call_.output);
   if (format.row == nullptr)
-    return Fail(format.error);
+    return format.error;
   compat::CreateOptions options(*format.row, environment_.profile);
-  if (const auto status = CombineOptions(*format.row, options))
-    return status;
-  if (const auto status = CheckCompression(*format.row, options))
-    return status;
+  if (auto why = CombineOptions(*format.row, options))
+    return why;
+  if (auto why = CheckCompression(*format.row, options))
+    return why;
   // The size is the sources' whatever was asked for.
   options.SetNumber("size", 0);
   target_ =
       compat::ReadTargetOptions(*format.row, options, environment_.profile);
   if (!target_.unsupported.empty())
-    return Fail(target_.unsupported);
+    return target_.unsupported;
   return std::nullopt;
 }
 
-std::optional<int> Convert::PrepareTarget() {
-  if (const auto status = call_.create ? PrepareNew() : PrepareExisting())
-    return status;
+std::optional<std::string> Convert::PrepareTarget() {
+  if (auto why = call_.create ? PrepareNew() : PrepareExisting())
+    return why;
   if (!call_.bitmaps)
     return std::nullopt;
   if (call_.sources.size() > 1)
-    return Fail("Copying bitmaps only possible with single source");
+    return "Copying bitmaps only possible with single source";
   if (format_ != "qcow2") {
-    return Fail("Format driver '" + format_ + "' does not support bitmaps");
+    return "Format driver '" + format_ + "' does not support bitmaps";
   }
-  return Fail(compat::Unsupported("--bitmaps"));
+  return compat::Unsupported("--bitmaps");
 }
 
-std::optional<int> Convert::OpenSources(vmm::Files& files,
-                                        vmm::CacheMode cache) const {
+bool Convert::OpenSources(vmm::Files& files, vmm::CacheMode cache) const {
   for (const ImageSource& source : sources_) {
-    if (!source.Open(files, cache))
-      return PrintOpenError(environment_, files, source.name);
+    if (!source.Open(files, cache)) {
+      PrintOpenError(environment_, files, source.name);
+      return false;
+    }
   }
-  return std::nullopt;
+  return true;
 }
 
 vmm::Outputs Convert::OutputsFor(vmm::CacheMode cache) const {
@@ -223,11 +226,16 @@ vmm::Limits Convert::MakeLimits() const {
   return limits;
 }
 
-proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
+proto::Config Convert::SourcesConfig() const {
   proto::Config config;
-  proto::ConvertConfig& convert = *config.mutable_convert();
   for (uint32_t slot = 0; slot < sources_.size(); ++slot)
-    sources_[slot].Describe(slot, *convert.add_sources());
+    sources_[slot].Describe(slot, *config.mutable_convert()->add_sources());
+  return config;
+}
+
+proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
+  proto::Config config = SourcesConfig();
+  proto::ConvertConfig& convert = *config.mutable_convert();
   *convert.mutable_target() = target_.target;
   FillIdentity(OutputPath(), *convert.mutable_target());
   convert.set_create(call_.create);
@@ -242,6 +250,19 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   convert.set_zero_run_tail_splits(environment_.profile.zero_run_tail_splits);
   convert.set_progress(true);
   return config;
+}
+
+// The target cannot be had. That is said unless there is something to say
+// of the sources, which come first: their guest opens them and ends.
+int Convert::Refuse(vmm::Files& files, const std::string& why) const {
+  proto::Config config = SourcesConfig();
+  config.mutable_convert()->set_only_sources(true);
+  Session session(environment_, files, compat::CommandKind::kConvert);
+  for (uint32_t slot = 0; slot < sources_.size(); ++slot)
+    session.shown_names[slot] = sources_[slot].name;
+  const bool readable = session.Run(GuestFor("raw", false), config,
+                                    LimitsFor(environment_, kGuestMemoryBytes));
+  return readable ? Fail(why) : 1;
 }
 
 int Convert::Move(vmm::Files& files, Progress& progress) {
@@ -274,8 +295,8 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
 }
 
 int Convert::Run() {
-  if (const auto status = CheckUnsupported())
-    return *status;
+  if (const auto why = CheckUnsupported())
+    return Fail(*why);
   const auto source_cache = ParseCacheMode(call_.source_cache);
   if (!source_cache)
     return Fail("Invalid source cache option: " + call_.source_cache);
@@ -294,25 +315,25 @@ int Convert::Run() {
   policy.force_share =
       call_.force_share ||
       (!sources_.empty() && sources_.front().options.force_share);
+  const auto cache = ParseCacheMode(call_.cache);
   {
     vmm::Files files(policy, vmm::Outputs{});
-    if (const auto status = OpenSources(files, *source_cache))
-      return *status;
-  }
-  if (call_.snapshot.is_set() && call_.sources.size() > 1)
-    return Fail("No support for concatenating multiple snapshot");
-  if (const auto status = PrepareTarget())
-    return *status;
-  const auto cache = ParseCacheMode(call_.cache);
-  if (!cache)
-    return Fail("Invalid cache option: " + call_.cache);
-  if (!target_.creation_error.empty()) {
-    return Fail(call_.output + ": error while converting " + format_ + ": " +
-                target_.creation_error);
+    if (!OpenSources(files, *source_cache))
+      return 1;
+    if (call_.snapshot.is_set() && call_.sources.size() > 1)
+      return Refuse(files, "No support for concatenating multiple snapshot");
+    if (const auto why = PrepareTarget())
+      return Refuse(files, *why);
+    if (!cache)
+      return Refuse(files, "Invalid cache option: " + call_.cache);
+    if (!target_.creation_error.empty()) {
+      return Refuse(files, call_.output + ": error while converting " +
+                               format_ + ": " + target_.creation_error);
+    }
   }
   vmm::Files files(policy, OutputsFor(*cache));
-  if (const auto status = OpenSources(files, *source_cache))
-    return *status;
+  if (!OpenSources(files, *source_cache))
+    return 1;
   return Move(files, progress);
 }
 

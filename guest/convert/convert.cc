@@ -287,6 +287,9 @@ bool Convert(Context& context, MakePacking make_packing) {
     return false;
   }
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
+  if (config.only_sources) {
+    return true;
+  }
   if (config.has_dd) {
     ChoosePart(config.dd, sources);
   }

@@ -78,6 +78,16 @@ class Options(case.ProgramTest):
         self.path("x").unlink(missing_ok=True)
         self.same(*args)
 
+    def test_a_bad_source_is_told_before_a_bad_target(self):
+        bad = ("convert", "-f", "qcow2", "./-r.raw", "o")
+        for more in (["-O", "nosuch"], ["-O", "raw", "-c"],
+                     ["-O", "qcow2", "-o", "cluster_size=3000"],
+                     ["-O", "qcow2", "-o", "nosuch=1"], ["-t", "nosuch"],
+                     ["-O", "raw", "-B", "a.qcow2"], ["-l", "none"]):
+            with self.subTest(more=more):
+                self.same(*bad, *more)
+                self.same("convert", "a.qcow2", "o", *more)
+
     def test_file_names_that_look_odd(self):
         for name in ("a b.img", "ü.img", "a\nb.img", 'q"uote.img', "a,b.img",
                      "-dash.img", "a%sb.img"):
