@@ -1,37 +1,52 @@
-// Where a file has data, asked for ahead of time: whoever walks through a file
-// of many runs would leave the jail for each of them.
+// Where files have data, as far as the host was asked: whoever walks through a
+// file of many runs, or looks all over one of few, would leave the jail for
+// each of them.
 #pragma once
 
 #include <cstdint>
 
+#include "lib/base/arena.h"
+#include "lib/base/result.h"
 #include "proto/abi.h"
 
 namespace instar::guest {
 
+// Runs of files that nobody changes. What is found in pieces is kept whole.
 class KnownExtents {
  public:
-  // The run of `slot` at `offset`, at most `length` bytes, if it is known for
-  // certain; else its length is 0. `offset` + `length` does not overflow.
+  // Reserves memory, once. Errors: kNoMemory.
+  Status Prepare(Arena& arena);
+
+  // The run of `slot` at `offset`, at most `length` bytes, if it is known;
+  // else its length is 0.
   abi::HostExtent Find(uint32_t slot, uint64_t offset, uint64_t length);
 
-  // Where the answer to the next question goes, and how many runs to ask for:
-  // more of them the longer somebody walks on.
-  abi::HostExtent* buffer() { return extents_; }
+  // How many runs to ask the host for, from `offset` to the end of the file,
+  // into buffer(): more of them the longer somebody walks on.
   uint16_t Ask(uint32_t slot, uint64_t offset);
+  abi::HostExtent* buffer() { return asked_; }
 
-  // `count` runs are in the buffer, for the question [offset, +length).
-  void Learn(uint32_t slot, uint64_t offset, uint64_t length, uint32_t count);
+  // `count` runs of `slot`, one behind the other, are in buffer().
+  void Learn(uint32_t slot, uint32_t count);
 
  private:
-  static constexpr uint16_t kFirstAsk = 2;
-  static constexpr uint16_t kMaxExtents = 128;
+  static constexpr uint16_t kFirstAsk = 4;
+  static constexpr uint16_t kMaxAsk = 128;
+  static constexpr uint32_t kMaxRuns = 1024;
 
-  abi::HostExtent extents_[kMaxExtents] = {};
-  uint32_t slot_ = 0;
+  // The first run behind `offset` of `slot`.
+  uint32_t IndexBehind(uint32_t slot, uint64_t offset) const;
+  void Insert(const abi::HostExtent& run);
+
+  // By slot, which is in `reserved`, and offset; none overlaps another.
+  abi::HostExtent* runs_ = nullptr;
+  abi::HostExtent* asked_ = nullptr;
   uint32_t count_ = 0;
-  uint32_t next_ = 0;  // of the runs, the one that is asked for next if any is
-  uint64_t asked_end_ = 0;  // a run that ends here may go on
-  uint64_t known_end_ = 0;
+  uint32_t last_found_ = 0;  // where a walk is
+  // Of the answer before, the last run.
+  uint32_t asked_slot_ = 0;
+  uint64_t asked_start_ = 0;
+  uint64_t asked_end_ = 0;
   uint16_t ask_ = kFirstAsk;
 };
 

@@ -33,6 +33,7 @@ Status StatusOf(int64_t result, uint64_t offset) {
 
 Result<File*> SlotFile::AtBoot(Arena& arena, uint32_t slot) {
   INSTAR_CHECK(slot < boot().num_slots && slot < abi::kBootSlots);
+  TRY(known_extents.Prepare(arena));
   SlotFile* file = TRY(arena.New<SlotFile>(slot, boot().slots[slot]));
   return static_cast<File*>(file);
 }
@@ -225,6 +226,7 @@ Result<FileExtent> SlotFile::Extent(uint64_t offset, uint64_t length) {
                     .data = (extent.flags & abi::kHostExtentData) != 0};
 }
 
+// The host is asked beyond the range, for what others will want to know.
 Result<FileExtent> SlotFile::ExtentAhead(uint64_t offset, uint64_t length) {
   abi::HostExtent extent = known_extents.Find(slot_, offset, length);
   if (extent.length == 0) {
@@ -233,7 +235,7 @@ Result<FileExtent> SlotFile::ExtentAhead(uint64_t offset, uint64_t length) {
         Mine().Call({.call = abi::Call::kExtents,
                      .slot = static_cast<uint16_t>(slot_),
                      .offset = offset,
-                     .length = length,
+                     .length = Max(length, size() - Min(offset, size())),
                      .buffer = AddressOf(known_extents.buffer()),
                      .slot2 = capacity});
     if (result < 0) {
@@ -243,9 +245,9 @@ Result<FileExtent> SlotFile::ExtentAhead(uint64_t offset, uint64_t length) {
     if (result == 0) {
       return FileExtent{};
     }
-    known_extents.Learn(slot_, offset, length, static_cast<uint32_t>(result));
     extent = *known_extents.buffer();
     INSTAR_CHECK(extent.offset == offset);
+    known_extents.Learn(slot_, static_cast<uint32_t>(result));
   }
   return FileExtent{.length = Min(extent.length, length),
                     .data = (extent.flags & abi::kHostExtentData) != 0};
