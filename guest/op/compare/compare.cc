@@ -25,8 +25,8 @@ bool RunOperation(Context& context) {
   LongCluster long_clusters[] = {
       LongCluster(context.arena, unpacking, MaxClusterBytes(*a)),
       LongCluster(context.arena, unpacking, MaxClusterBytes(*b))};
-  const Result<Comparison*> comparison =
-      Comparison::Create(context, *a, *b, unpacking, long_clusters);
+  const Result<Comparison*> comparison = Comparison::Create(
+      context, *a, *b, unpacking, long_clusters, max_cluster_bytes);
   if (!comparison.ok()) {
     ReportFailure(comparison.error(), {.slot = a->file().slot()});
     return false;

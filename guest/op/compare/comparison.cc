@@ -26,12 +26,14 @@ MutableBytes Cut(MutableBytes& room, uint64_t length) {
 
 Comparison::Comparison(Context& context, Image& a, Image& b,
                        Unpacking& unpacking, LongCluster* long_clusters,
-                       MutableBytes ring, MutableBytes scratch, Piece* pieces)
+                       uint64_t max_fetch_bytes, MutableBytes ring,
+                       MutableBytes scratch, Piece* pieces)
     : requests_(context.requests),
       config_(&context.config->operation.compare),
       unpacking_(&unpacking),
       long_clusters_(long_clusters),
-      sides_{Side(a), Side(b)},
+      sides_{Side(a, max_fetch_bytes), Side(b, max_fetch_bytes)},
+      max_fetch_bytes_(max_fetch_bytes),
       ring_(ring),
       scratch_(scratch),
       pieces_(pieces),
@@ -40,16 +42,20 @@ Comparison::Comparison(Context& context, Image& a, Image& b,
 
 Result<Comparison*> Comparison::Create(Context& context, Image& a, Image& b,
                                        Unpacking& unpacking,
-                                       LongCluster* long_clusters) {
+                                       LongCluster* long_clusters,
+                                       uint64_t max_cluster_bytes) {
   Arena& arena = context.arena;
-  const MutableBytes ring = TRY(arena.Allocate(kRingBytes, abi::kPageSize));
+  const uint64_t fetch =
+      Min(Max(max_cluster_bytes, kMinFetchBytes), kMaxChunkBytes);
+  const MutableBytes ring =
+      TRY(arena.Allocate(kFetchesInRing * fetch, abi::kPageSize));
   const MutableBytes scratch =
       TRY(arena.Allocate(kMaxChunkBytes, abi::kPageSize));
   Piece* pieces = TRY(arena.NewArray<Piece>(kMaxPieces));
   const MutableBytes place =
       TRY(arena.Allocate(sizeof(Comparison), alignof(Comparison)));
   return new (place.data()) Comparison(context, a, b, unpacking, long_clusters,
-                                       ring, scratch, pieces);
+                                       fetch, ring, scratch, pieces);
 }
 
 bool Comparison::Run() {
@@ -83,8 +89,7 @@ bool Comparison::Run() {
   }
 }
 
-// ---- Fetching
-// ----------------------------------------------------------------
+// ---- Fetching ---------------------------------------------------------------
 
 uint64_t Comparison::BufferBytes(const Piece& piece) {
   uint64_t bytes = 0;
@@ -104,8 +109,6 @@ bool Comparison::Start(Piece& piece) {
   if (requests_->room() < kSides) {
     return false;
   }
-  piece.by_host = piece.parts[0].kind == Part::Kind::kStored &&
-                  piece.parts[1].kind == Part::Kind::kStored;
   const uint64_t wanted = piece.by_host ? 0 : BufferBytes(piece);
   UnpackJob* jobs[kSides] = {};
   for (int i = 0; i < kSides; ++i) {
@@ -244,8 +247,7 @@ bool Comparison::CollectUnpacked() {
   return moved;
 }
 
-// ---- Judging
-// -----------------------------------------------------------------
+// ---- Judging ----------------------------------------------------------------
 
 // Which of the two files the host could not read.
 int Comparison::FailedSide(const Piece& piece) const {

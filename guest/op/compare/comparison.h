@@ -23,11 +23,12 @@ namespace instar::guest {
 class Comparison {
  public:
   // All arguments outlive the comparison; `long_clusters` are two, one for each
-  // image. Memory comes from the context's
-  // arena. Errors: kNoMemory.
+  // image; no cluster of theirs is longer than `max_cluster_bytes`. Memory
+  // comes from the context's arena. Errors: kNoMemory.
   static Result<Comparison*> Create(Context& context, Image& a, Image& b,
                                     Unpacking& unpacking,
-                                    LongCluster* long_clusters);
+                                    LongCluster* long_clusters,
+                                    uint64_t max_cluster_bytes);
 
   // Compares, and reports the result. False: a failure has been reported.
   bool Run();
@@ -36,9 +37,12 @@ class Comparison {
   friend class Arena;
 
   static constexpr uint64_t kMaxPieces = 96;
-  static constexpr uint64_t kRingBytes = 32 << 20;
   // qemu-img reads no more at a time.
   static constexpr uint64_t kMaxChunkBytes = 2 << 20;
+  // Of a piece that the guest looks at, unless clusters are longer.
+  static constexpr uint64_t kMinFetchBytes = 512 << 10;
+  // A piece takes at most 4: what two sides store, and what that unpacks to.
+  static constexpr uint64_t kFetchesInRing = 8;
   static constexpr int kSides = 2;
 
   struct Piece;
@@ -81,8 +85,8 @@ class Comparison {
   };
 
   Comparison(Context& context, Image& a, Image& b, Unpacking& unpacking,
-             LongCluster* long_clusters, MutableBytes ring,
-             MutableBytes scratch, Piece* pieces);
+             LongCluster* long_clusters, uint64_t max_fetch_bytes,
+             MutableBytes ring, MutableBytes scratch, Piece* pieces);
 
   Piece& PieceAt(uint64_t sequence) { return pieces_[sequence % kMaxPieces]; }
 
@@ -111,6 +115,7 @@ class Comparison {
   Unpacking* unpacking_;
   LongCluster* long_clusters_;
   Side sides_[kSides];
+  uint64_t max_fetch_bytes_;
   BufferRing ring_;
   MutableBytes scratch_;  // kMaxChunkBytes
   Piece* pieces_;

@@ -101,6 +101,12 @@ Result<bool> Comparison::PlanPiece() {
     waiting_.parts[i] = part.value();
     waiting_.length = Min(waiting_.length, part.value().length);
   }
+  waiting_.by_host = waiting_.parts[0].kind == Part::Kind::kStored &&
+                     waiting_.parts[1].kind == Part::Kind::kStored;
+  const bool fetched = !waiting_.by_host && BufferBytes(waiting_) != 0;
+  if (fetched) {
+    waiting_.length = Min(waiting_.length, max_fetch_bytes_);
+  }
   position_ += waiting_.length;
   has_waiting_ = true;
   return true;

@@ -41,7 +41,7 @@ Result<Part> Side::Locate(uint64_t position, uint64_t length) {
     part.stored_bytes = extent.stored_bytes;
     part.cluster_offset = extent.cluster_offset;
     part.cluster_bytes = extent.cluster_bytes;
-    if (LongCluster::Is(extent)) {
+    if (LongCluster::Is(extent) || extent.stored_bytes > max_stored_bytes_) {
       part.kind = Part::Kind::kLong;
       part.long_extent = extent;
     }

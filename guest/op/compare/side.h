@@ -31,7 +31,9 @@ struct Part {
 
 class Side {
  public:
-  explicit Side(Image& top) : top_(&top) {}
+  // What takes more than `max_stored_bytes` in the file is kLong.
+  Side(Image& top, uint64_t max_stored_bytes)
+      : top_(&top), max_stored_bytes_(max_stored_bytes) {}
 
   Image& image() const { return *top_; }
   uint64_t size() const { return top_->virtual_size(); }
@@ -52,6 +54,7 @@ class Side {
 
  private:
   Image* top_;
+  uint64_t max_stored_bytes_;
   Image* owner_ = nullptr;
   Extent run_;
   uint64_t start_ = 0;     // of the run
