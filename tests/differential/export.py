@@ -47,12 +47,17 @@ def vdi_ids(data):
 
 def vhdx_ids(data):
     """Of the headers: checksum, sequence number and GUIDs; of the metadata:
-    the page 83 data; and the log. It is empty in the end, and what old entries
-    leave in it is not always what qemu-img leaves."""
+    the page 83 data; of the log's entries: checksum, GUID and what is behind
+    the descriptors, where qemu-img leaves whatever its memory held."""
     found = [(header + 4, CHECKSUM + 8 + 3 * UUID)
              for header in (64 << 10, 128 << 10)]
-    length, offset = struct.unpack_from("<IQ", data, (64 << 10) + 68)
-    found.append((offset, length))
+    length, log = struct.unpack_from("<IQ", data, (64 << 10) + 68)
+    for entry in range(log, log + length, 4096):
+        if data[entry:entry + 4] == b"loge":
+            count, = struct.unpack_from("<I", data, entry + 24)
+            end = min(64 + 32 * count, 4096)
+            found += [(entry + 4, CHECKSUM), (entry + 32, UUID),
+                      (entry + end, 4096 - end)]
     metadata = data.find(b"metadata", 1 << 20)
     if metadata >= 0:
         found.append((metadata + (64 << 10) + 16, UUID))
