@@ -7,14 +7,12 @@
 #include <vector>
 
 #include "cmd/cache_mode.h"
-#include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/session.h"
 #include "cmd/source.h"
 #include "compat/check_json.h"
 #include "compat/check_text.h"
-#include "compat/create_options.h"
 #include "compat/filename.h"
-#include "compat/help.h"
 #include "compat/options.h"
 #include "compat/target_options.h"
 
@@ -40,129 +38,62 @@ enum ExitStatus : int {
   kNoChecker = 63,
 };
 
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return kFailed;
-}
-
 class Check {
  public:
   explicit Check(const Environment& environment) : environment_(environment) {}
 
   int Run(const Arguments& arguments) {
-    if (const auto status = Parse(arguments))
+    const auto status = ReadImageCall(
+        environment_, "check", arguments, call_,
+        [this](const compat::ParsedOption& option) { return ReadOwn(option); });
+    if (status)
       return *status;
-    if (const auto status = CheckOptions())
-      return *status;
-    return CheckImages();
+    const auto refused = CheckOptions();
+    return refused ? *refused : CheckImages();
   }
 
  private:
   // The exit status, if the command ends here.
-  std::optional<int> Parse(const Arguments& arguments);
-  std::optional<int> ParseOne(const compat::ParsedOption& option);
+  std::optional<int> ReadOwn(const compat::ParsedOption& option);
   std::optional<int> CheckOptions();
   int CheckImages();
   void Add(const proto::CheckResult& result, const vmm::Files& files);
   bool Print() const;
   int Verdict() const;
 
-  int OutputError() const {
-    return Complain(compat::OutputFormatError(
-        environment_.names, environment_.profile, "check", output_));
-  }
-  bool HasKnownOutput() const {
-    return output_ == "human" || output_ == "json";
-  }
-
   const Environment& environment_;
-  std::string filename_;
-  std::optional<std::string> format_;
-  std::string output_ = "human";
+  ImageCall call_;
   std::string cache_ = "writeback";
   vmm::CacheMode cache_mode_ = vmm::CacheMode::kWriteback;
   bool repair_ = false;
   bool quiet_ = false;
   bool chain_ = false;
-  bool force_share_ = false;
-  bool image_opts_ = false;
   std::vector<compat::CheckedImage> images_;
 };
 
-std::optional<int> Check::ParseOne(const compat::ParsedOption& option) {
-  switch (static_cast<int>(option.opt)) {
-    case static_cast<int>(Opt::kHelp):
-      WriteAll(STDOUT_FILENO,
-               compat::CommandHelp(environment_.names, environment_.profile,
-                                   *compat::FindCommand("check")));
-      return kClean;
-    case static_cast<int>(Opt::kFormat):
-      format_ = option.value;
-      break;
-    case static_cast<int>(Opt::kOutput):
-      output_ = option.value;
-      if (!HasKnownOutput() && environment_.profile.output_error_quotes_value)
-        return OutputError();
-      break;
-    case static_cast<int>(Opt::kRepair):
-      repair_ = true;
-      if (option.value != "leaks" && option.value != "all") {
-        return Complain(compat::RepairError(
-            environment_.names, environment_.profile, "check", option.value));
-      }
-      break;
-    case static_cast<int>(Opt::kSourceCache):
-      cache_ = option.value;
-      break;
-    case static_cast<int>(Opt::kQuiet):
-      quiet_ = true;
-      break;
-    case static_cast<int>(Opt::kChain):
-      chain_ = true;
-      break;
-    case static_cast<int>(Opt::kForceShare):
-      force_share_ = true;
-      break;
-    case static_cast<int>(Opt::kImageOpts):
-      image_opts_ = true;
-      break;
-    case static_cast<int>(Opt::kObject):
-      return RefuseObject(environment_);
-    default:
-      break;
+std::optional<int> Check::ReadOwn(const compat::ParsedOption& option) {
+  if (option.opt == Opt::kRepair) {
+    repair_ = true;
+    if (option.value != "leaks" && option.value != "all") {
+      return Complain(compat::RepairError(
+          environment_.names, environment_.profile, "check", option.value));
+    }
   }
-  return std::nullopt;
-}
-
-std::optional<int> Check::Parse(const Arguments& arguments) {
-  compat::OptionReader reader(environment_.names, environment_.profile, "check",
-                              arguments);
-  while (const auto option = reader.Next()) {
-    if (const auto status = ParseOne(*option))
-      return status;
-  }
-  if (reader.failed())
-    return Complain(reader.error());
-  const Arguments operands = reader.operands();
-  if (operands.size() != 1) {
-    return Complain(compat::UsageError(environment_.names, environment_.profile,
-                                       "check",
-                                       "Expecting one image file name"));
-  }
-  filename_ = operands.front();
+  if (option.opt == Opt::kSourceCache)
+    cache_ = option.value;
+  quiet_ |= option.opt == Opt::kQuiet;
+  chain_ |= option.opt == Opt::kChain;
   return std::nullopt;
 }
 
 std::optional<int> Check::CheckOptions() {
-  if (!HasKnownOutput())
-    return OutputError();
   const auto cache_mode = ParseCacheMode(cache_);
   if (!cache_mode)
     return PrintError(environment_, "Invalid source cache option: " + cache_);
   cache_mode_ = *cache_mode;
-  if (repair_ && force_share_) {
+  if (repair_ && call_.force_share) {
     return PrintError(environment_,
-                      "Could not open '" + filename_ +
+                      "Could not open '" + call_.filename +
                           "': force-share=on can only be used with read-only "
                           "images");
   }
@@ -178,18 +109,17 @@ void Check::Add(const proto::CheckResult& result, const vmm::Files& files) {
   // The image on the command line is called what it was called there.
   const std::string& path = files.path(result.slot());
   images_.push_back({images_.empty()
-                         ? filename_
+                         ? call_.filename
                          : std::string(compat::ParseImageName(path).path),
                      result});
 }
 
 int Check::CheckImages() {
-  const auto source =
-      ReadSource(environment_, filename_, format_, image_opts_, force_share_);
+  const auto source = ReadSource(environment_, call_);
   if (!source)
     return kFailed;
   vmm::Policy policy = environment_.policy;
-  policy.force_share = force_share_ || source->options.force_share;
+  policy.force_share = call_.force_share || source->options.force_share;
   vmm::Files files(policy, vmm::Outputs{});
   const auto slot = source->Open(files, cache_mode_);
   if (!slot)
@@ -230,7 +160,7 @@ int Check::CheckImages() {
 }
 
 bool Check::Print() const {
-  if (output_ == "json") {
+  if (call_.output == "json") {
     return WriteAll(STDOUT_FILENO, chain_ ? compat::CheckChainJson(images_)
                                           : compat::CheckJson(images_.front()));
   }

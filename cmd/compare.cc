@@ -7,6 +7,7 @@
 
 #include "cmd/cache_mode.h"
 #include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/source.h"
@@ -32,11 +33,6 @@ constexpr double kProgressStep = 2.0;
 constexpr int kCannotOpen = 2;
 constexpr int kNoStatus = 3;
 constexpr int kCannotRead = 4;
-
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
-}
 
 int StatusOf(const std::optional<proto::Failure>& failure) {
   if (failure && failure->stage() == proto::STAGE_STATUS)
@@ -82,10 +78,7 @@ class Compare {
 std::optional<int> Compare::ParseOne(const compat::ParsedOption& option) {
   switch (static_cast<int>(option.opt)) {
     case static_cast<int>(Opt::kHelp):
-      WriteAll(STDOUT_FILENO,
-               compat::CommandHelp(environment_.names, environment_.profile,
-                                   *compat::FindCommand("compare")));
-      return 0;
+      return PrintCommandHelp(environment_, "compare");
     case static_cast<int>(Opt::kFormat):
       formats_[0] = option.value;
       break;

@@ -1,11 +1,9 @@
 #include "cmd/convert_call.h"
 
-#include <unistd.h>
-
-#include <limits>
 #include <utility>
 
 #include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/session.h"
 #include "compat/help.h"
 #include "compat/numbers.h"
@@ -17,11 +15,6 @@ using compat::Opt;
 
 constexpr uint64_t kMaxSparseBytes = 16 << 20;
 constexpr uint64_t kSectorBytes = 512;
-
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
-}
 
 // The option's place in the call, where it is a flag.
 bool* FlagOf(Opt opt, ConvertCall& call) {
@@ -45,28 +38,11 @@ bool* FlagOf(Opt opt, ConvertCall& call) {
   return nullptr;
 }
 
-// A size of at most 2^63 - 1, or nothing after a message.
-std::optional<uint64_t> ReadSize(const Environment& environment,
-                                 std::string_view name,
-                                 const std::string& text) {
-  compat::Number number = compat::ParseSize(text, environment.profile);
-  if (number.warns_hex_suffix)
-    Complain(compat::HexSuffixWarning(environment.names, text));
-  if (number.fault == compat::NumberFault::kNone &&
-      number.value > uint64_t{std::numeric_limits<int64_t>::max()})
-    number.fault = compat::NumberFault::kOutOfRange;
-  if (number.fault == compat::NumberFault::kNone)
-    return number.value;
-  Complain(compat::NumberError(environment.names, environment.profile, name,
-                               text, number.fault));
-  return std::nullopt;
-}
-
 // -S. False after a message.
 bool ReadSparseSize(const Environment& environment, const std::string& text,
                     ConvertCall& call) {
   const auto size =
-      ReadSize(environment, "buffer size for sparse output", text);
+      ReadBytes(environment, "buffer size for sparse output", text);
   if (!size)
     return false;
   if (*size % kSectorBytes != 0 || *size > kMaxSparseBytes) {
@@ -109,7 +85,7 @@ bool ReadValue(const Environment& environment,
   if (option.opt == Opt::kSparseSize)
     return ReadSparseSize(environment, option.value, call);
   if (option.opt == Opt::kRateLimit) {
-    const auto rate = ReadSize(environment, "rate limit", option.value);
+    const auto rate = ReadBytes(environment, "rate limit", option.value);
     call.rate_limit = rate.value_or(0);
     return rate.has_value();
   }
@@ -150,12 +126,8 @@ std::optional<int> ParseConvertCall(const Environment& environment,
   compat::OptionReader reader(environment.names, environment.profile, "convert",
                               arguments);
   while (const auto option = reader.Next()) {
-    if (option->opt == Opt::kHelp) {
-      WriteAll(STDOUT_FILENO,
-               compat::CommandHelp(environment.names, environment.profile,
-                                   *compat::FindCommand("convert")));
-      return 0;
-    }
+    if (option->opt == Opt::kHelp)
+      return PrintCommandHelp(environment, "convert");
     if (option->opt == Opt::kObject)
       return RefuseObject(environment);
     if (option->opt == Opt::kNoCreate)

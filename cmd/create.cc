@@ -1,14 +1,13 @@
 // `create`: an empty image, with or without a backing file.
 #include <unistd.h>
 
-#include <limits>
 #include <optional>
 
 #include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/session.h"
 #include "compat/filename.h"
 #include "compat/help.h"
-#include "compat/numbers.h"
 #include "compat/options.h"
 #include "compat/target_options.h"
 
@@ -26,11 +25,6 @@ constexpr uint64_t kGuestMemoryBytes = 16 << 20;
 
 std::span<const uint8_t> GuestImage() {
   return {image_create_begin, image_create_end};
-}
-
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
 }
 
 // Sees the guest's plan and nothing else.
@@ -112,12 +106,8 @@ class Create {
 };
 
 std::optional<int> Create::ParseOne(const compat::ParsedOption& option) {
-  if (option.opt == Opt::kHelp) {
-    WriteAll(STDOUT_FILENO,
-             compat::CommandHelp(environment_.names, environment_.profile,
-                                 *compat::FindCommand("create")));
-    return 0;
-  }
+  if (option.opt == Opt::kHelp)
+    return PrintCommandHelp(environment_, "create");
   if (option.opt == Opt::kObject)
     return RefuseObject(environment_);
   if (option.opt == Opt::kOptions &&
@@ -154,18 +144,9 @@ std::optional<int> Create::ParseOperands(const Arguments& operands) {
   }
   filename_ = operands[0];
   if (operands.size() > 1) {
-    compat::Number size = compat::ParseSize(operands[1], environment_.profile);
-    if (size.warns_hex_suffix)
-      Complain(compat::HexSuffixWarning(environment_.names, operands[1]));
-    if (size.fault == compat::NumberFault::kNone &&
-        size.value > uint64_t{std::numeric_limits<int64_t>::max()})
-      size.fault = compat::NumberFault::kOutOfRange;
-    if (size.fault != compat::NumberFault::kNone) {
-      return Complain(compat::NumberError(environment_.names,
-                                          environment_.profile, "image size",
-                                          operands[1], size.fault));
-    }
-    size_ = size.value;
+    size_ = ReadBytes(environment_, "image size", operands[1]);
+    if (!size_)
+      return 1;
   }
   if (operands.size() > 2) {
     return Complain(compat::UsageError(environment_.names, environment_.profile,

@@ -1,13 +1,11 @@
 #include "cmd/dd_call.h"
 
-#include <unistd.h>
-
 #include <limits>
 
 #include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/session.h"
 #include "compat/help.h"
-#include "compat/numbers.h"
 #include "compat/options.h"
 
 namespace instar::cmd {
@@ -18,11 +16,6 @@ using compat::Opt;
 constexpr int64_t kMaxBlockBytes = std::numeric_limits<int>::max();
 constexpr int64_t kMaxNumber = std::numeric_limits<int64_t>::max();
 constexpr uint64_t kBeyondAll = std::numeric_limits<uint64_t>::max();
-
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
-}
 
 uint64_t BytesOf(uint64_t blocks, uint64_t block_bytes) {
   return blocks > uint64_t{kMaxNumber} / block_bytes ? kBeyondAll
@@ -39,10 +32,6 @@ class Parser {
  private:
   std::optional<int> ReadOption(const compat::ParsedOption& option);
   std::optional<int> ReadOperand(const std::string& operand);
-  // Nothing after a message.
-  std::optional<uint64_t> ReadNumber(const std::string& name,
-                                     const std::string& text, int64_t min,
-                                     int64_t max) const;
 
   int Fail(const std::string& text) const {
     return PrintError(environment_, text);
@@ -53,12 +42,8 @@ class Parser {
 };
 
 std::optional<int> Parser::ReadOption(const compat::ParsedOption& option) {
-  if (option.opt == Opt::kHelp) {
-    WriteAll(STDOUT_FILENO,
-             compat::CommandHelp(environment_.names, environment_.profile,
-                                 *compat::FindCommand("dd")));
-    return 0;
-  }
+  if (option.opt == Opt::kHelp)
+    return PrintCommandHelp(environment_, "dd");
   if (option.opt == Opt::kObject)
     return RefuseObject(environment_);
   if (option.opt == Opt::kSnapshot) {
@@ -79,23 +64,6 @@ std::optional<int> Parser::ReadOption(const compat::ParsedOption& option) {
   return std::nullopt;
 }
 
-std::optional<uint64_t> Parser::ReadNumber(const std::string& name,
-                                           const std::string& text, int64_t min,
-                                           int64_t max) const {
-  compat::Number number = compat::ParseSize(text, environment_.profile);
-  if (number.warns_hex_suffix)
-    Complain(compat::HexSuffixWarning(environment_.names, text));
-  const bool fits = number.value <= static_cast<uint64_t>(max) &&
-                    number.value >= static_cast<uint64_t>(min);
-  if (number.fault == compat::NumberFault::kNone && !fits)
-    number.fault = compat::NumberFault::kOutOfRange;
-  if (number.fault == compat::NumberFault::kNone)
-    return number.value;
-  Complain(compat::NumberError(environment_.names, environment_.profile, name,
-                               text, number.fault, min, max));
-  return std::nullopt;
-}
-
 std::optional<int> Parser::ReadOperand(const std::string& operand) {
   const size_t equals = operand.find('=');
   const std::string name = operand.substr(0, equals);
@@ -111,8 +79,8 @@ std::optional<int> Parser::ReadOperand(const std::string& operand) {
     return std::nullopt;
   }
   const bool is_block = name == "bs";
-  const auto number = ReadNumber(name, text, is_block ? 1 : 0,
-                                 is_block ? kMaxBlockBytes : kMaxNumber);
+  const auto number = ReadBytes(environment_, name, text, is_block ? 1 : 0,
+                                is_block ? kMaxBlockBytes : kMaxNumber);
   if (!number)
     return 1;
   if (is_block)

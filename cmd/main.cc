@@ -29,11 +29,6 @@ int Print(std::string_view text) {
   return WriteAll(STDOUT_FILENO, text) ? 0 : 1;
 }
 
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
-}
-
 // A command that this program does not carry out: its options are checked and
 // its help is there.
 int RunUnbuilt(const Environment& environment,

@@ -6,13 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/session.h"
 #include "cmd/source.h"
 #include "compat/filename.h"
-#include "compat/help.h"
 #include "compat/map_text.h"
-#include "compat/numbers.h"
 #include "compat/options.h"
 
 extern "C" {
@@ -27,11 +25,6 @@ using compat::Opt;
 
 constexpr uint64_t kGuestMemoryBytes = 32 << 20;
 constexpr size_t kWriteBytes = 256 << 10;
-
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
-}
 
 // What the guest reports, printed as it comes.
 class MapOutput {
@@ -131,105 +124,33 @@ class Map {
   explicit Map(const Environment& environment) : environment_(environment) {}
 
   int Run(const Arguments& arguments) {
-    if (const auto status = Parse(arguments))
-      return *status;
-    return Show();
+    const auto status = ReadImageCall(
+        environment_, "map", arguments, call_,
+        [this](const compat::ParsedOption& option) { return ReadOwn(option); });
+    return status ? *status : Show();
   }
 
  private:
-  // The exit status, if the command ends here.
-  std::optional<int> Parse(const Arguments& arguments);
-  std::optional<int> ParseOne(const compat::ParsedOption& option);
-  std::optional<int> ParseBytes(std::string_view name, const std::string& text,
-                                uint64_t& value);
+  std::optional<int> ReadOwn(const compat::ParsedOption& option);
   int Show();
   proto::Config MakeConfig(const ImageSource& source, uint32_t slot) const;
 
-  bool HasKnownOutput() const {
-    return output_ == "human" || output_ == "json";
-  }
-  int OutputError() const {
-    return Complain(compat::OutputFormatError(
-        environment_.names, environment_.profile, "map", output_));
-  }
-
   const Environment& environment_;
-  std::string filename_;
-  std::optional<std::string> format_;
-  std::string output_ = "human";
+  ImageCall call_;
   uint64_t start_ = 0;
   uint64_t max_length_ = std::numeric_limits<int64_t>::max();
-  bool force_share_ = false;
-  bool image_opts_ = false;
 };
 
-std::optional<int> Map::ParseBytes(std::string_view name,
-                                   const std::string& text, uint64_t& value) {
-  compat::Number number = compat::ParseSize(text, environment_.profile);
-  if (number.warns_hex_suffix)
-    Complain(compat::HexSuffixWarning(environment_.names, text));
-  if (number.fault == compat::NumberFault::kNone &&
-      number.value > uint64_t{std::numeric_limits<int64_t>::max()})
-    number.fault = compat::NumberFault::kOutOfRange;
-  if (number.fault != compat::NumberFault::kNone) {
-    return Complain(compat::NumberError(
-        environment_.names, environment_.profile, name, text, number.fault));
+std::optional<int> Map::ReadOwn(const compat::ParsedOption& option) {
+  std::optional<uint64_t> bytes = 0;
+  if (option.opt == Opt::kStartOffset) {
+    bytes = ReadBytes(environment_, "start offset", option.value);
+    start_ = bytes.value_or(0);
+  } else if (option.opt == Opt::kMaxLength) {
+    bytes = ReadBytes(environment_, "max length", option.value);
+    max_length_ = bytes.value_or(0);
   }
-  value = number.value;
-  return std::nullopt;
-}
-
-std::optional<int> Map::ParseOne(const compat::ParsedOption& option) {
-  switch (static_cast<int>(option.opt)) {
-    case static_cast<int>(Opt::kHelp):
-      WriteAll(STDOUT_FILENO,
-               compat::CommandHelp(environment_.names, environment_.profile,
-                                   *compat::FindCommand("map")));
-      return 0;
-    case static_cast<int>(Opt::kFormat):
-      format_ = option.value;
-      break;
-    case static_cast<int>(Opt::kOutput):
-      output_ = option.value;
-      if (!HasKnownOutput() && environment_.profile.output_error_quotes_value)
-        return OutputError();
-      break;
-    case static_cast<int>(Opt::kStartOffset):
-      return ParseBytes("start offset", option.value, start_);
-    case static_cast<int>(Opt::kMaxLength):
-      return ParseBytes("max length", option.value, max_length_);
-    case static_cast<int>(Opt::kForceShare):
-      force_share_ = true;
-      break;
-    case static_cast<int>(Opt::kImageOpts):
-      image_opts_ = true;
-      break;
-    case static_cast<int>(Opt::kObject):
-      return RefuseObject(environment_);
-    default:
-      break;
-  }
-  return std::nullopt;
-}
-
-std::optional<int> Map::Parse(const Arguments& arguments) {
-  compat::OptionReader reader(environment_.names, environment_.profile, "map",
-                              arguments);
-  while (const auto option = reader.Next()) {
-    if (const auto status = ParseOne(*option))
-      return status;
-  }
-  if (reader.failed())
-    return Complain(reader.error());
-  const Arguments operands = reader.operands();
-  if (operands.size() != 1) {
-    return Complain(compat::UsageError(environment_.names, environment_.profile,
-                                       "map", "Expecting one image file name"));
-  }
-  filename_ = operands.front();
-  if (!HasKnownOutput())
-    return OutputError();
-  return std::nullopt;
+  return bytes ? std::nullopt : std::optional<int>(1);
 }
 
 proto::Config Map::MakeConfig(const ImageSource& source, uint32_t slot) const {
@@ -240,17 +161,16 @@ proto::Config Map::MakeConfig(const ImageSource& source, uint32_t slot) const {
   map.set_max_length(max_length_);
   map.set_splits_by_presence(environment_.profile.map_shows_present);
   map.set_splits_by_compression(environment_.profile.map_shows_compressed);
-  map.set_stops_without_offset(output_ == "human");
+  map.set_stops_without_offset(call_.output == "human");
   return config;
 }
 
 int Map::Show() {
-  const auto source =
-      ReadSource(environment_, filename_, format_, image_opts_, force_share_);
+  const auto source = ReadSource(environment_, call_);
   if (!source)
     return 1;
   vmm::Policy policy = environment_.policy;
-  policy.force_share = force_share_ || source->options.force_share;
+  policy.force_share = call_.force_share || source->options.force_share;
   vmm::Files files(policy, vmm::Outputs{});
   const auto slot = source->Open(files, vmm::CacheMode::kWriteback);
   if (!slot)
@@ -261,7 +181,7 @@ int Map::Show() {
   session.shown_names[*slot] = source->name;
   session.on_finding = [&](const proto::Finding& finding) {
     if (!output)
-      output.emplace(environment_.profile, output_ == "json", files);
+      output.emplace(environment_.profile, call_.output == "json", files);
     output->Add(finding.map_entries());
   };
   vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
@@ -271,7 +191,7 @@ int Map::Show() {
   // Not even an empty list: the image was not opened.
   const auto& failure = session.failure();
   if (!output && failure && failure->stage() == proto::STAGE_STATUS)
-    output.emplace(environment_.profile, output_ == "json", files);
+    output.emplace(environment_.profile, call_.output == "json", files);
   if (!output)
     return 1;
   const bool written =

@@ -2,21 +2,19 @@
 // holds.
 #include <unistd.h>
 
-#include <limits>
 #include <optional>
 #include <string>
 
 #include "cmd/creation.h"
+#include "cmd/image_call.h"
 #include "cmd/measure_target.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_choice.h"
 #include "cmd/source.h"
 #include "compat/help.h"
 #include "compat/measure_text.h"
-#include "compat/numbers.h"
 #include "compat/options.h"
 #include "compat/snapshot_param.h"
-#include "compat/target_options.h"
 
 extern "C" {
 extern const uint8_t image_measure_begin[];
@@ -29,11 +27,6 @@ namespace {
 using compat::Opt;
 
 constexpr uint64_t kGuestMemoryBytes = 16 << 20;
-
-int Complain(std::string_view text) {
-  WriteAll(STDERR_FILENO, text);
-  return 1;
-}
 
 class Measure {
  public:
@@ -50,7 +43,6 @@ class Measure {
   // Each returns the exit status, if the command ends there.
   std::optional<int> Parse(const Arguments& arguments);
   std::optional<int> ParseOne(const compat::ParsedOption& option);
-  std::optional<int> ParseSize(const std::string& text);
   std::optional<int> ParseOutput(const std::string& text);
   std::optional<int> CheckOperands(const Arguments& operands);
 
@@ -61,13 +53,6 @@ class Measure {
   int MeasureIt(vmm::Files& files, const ImageSource* source);
   int Fail(const std::string& text) const {
     return PrintError(environment_, text);
-  }
-  int Help() const {
-    return WriteAll(STDOUT_FILENO, compat::CommandHelp(
-                                       environment_.names, environment_.profile,
-                                       *compat::FindCommand("measure")))
-               ? 0
-               : 1;
   }
 
   const Environment& environment_;
@@ -82,22 +67,6 @@ class Measure {
   bool image_opts_ = false;
 };
 
-std::optional<int> Measure::ParseSize(const std::string& text) {
-  compat::Number size = compat::ParseSize(text, environment_.profile);
-  if (size.warns_hex_suffix)
-    Complain(compat::HexSuffixWarning(environment_.names, text));
-  if (size.fault == compat::NumberFault::kNone &&
-      size.value > uint64_t{std::numeric_limits<int64_t>::max()})
-    size.fault = compat::NumberFault::kOutOfRange;
-  if (size.fault != compat::NumberFault::kNone) {
-    return Complain(compat::NumberError(environment_.names,
-                                        environment_.profile, "image size",
-                                        text, size.fault));
-  }
-  size_ = size.value;
-  return std::nullopt;
-}
-
 std::optional<int> Measure::ParseOutput(const std::string& text) {
   json_ = text == "json";
   if (json_ || text == "human")
@@ -108,11 +77,14 @@ std::optional<int> Measure::ParseOutput(const std::string& text) {
 
 std::optional<int> Measure::ParseOne(const compat::ParsedOption& option) {
   if (option.opt == Opt::kHelp)
-    return Help();
+    return PrintCommandHelp(environment_, "measure");
   if (option.opt == Opt::kObject)
     return RefuseObject(environment_);
-  if (option.opt == Opt::kSize)
-    return ParseSize(option.value);
+  if (option.opt == Opt::kSize) {
+    size_ = ReadBytes(environment_, "image size", option.value);
+    if (!size_)
+      return 1;
+  }
   if (option.opt == Opt::kOutput)
     return ParseOutput(option.value);
   if (option.opt == Opt::kOptions &&
@@ -158,7 +130,7 @@ std::optional<int> Measure::Parse(const Arguments& arguments) {
   if (reader.failed()) {
     // Before 10.1 a wrong option is a call for help, and no failure.
     if (!environment_.profile.getopt_reports_errors)
-      return Help();
+      return PrintCommandHelp(environment_, "measure");
     return Complain(reader.error());
   }
   return CheckOperands(reader.operands());

@@ -130,6 +130,11 @@ bool WriteAll(int descriptor, std::string_view text) {
   return true;
 }
 
+int Complain(std::string_view text) {
+  WriteAll(STDERR_FILENO, text);
+  return 1;
+}
+
 int PrintError(const Environment& environment, std::string_view text) {
   WriteAll(STDERR_FILENO, compat::ErrorLine(environment.names, text));
   return 1;

@@ -42,6 +42,9 @@ vmm::Limits LimitsFor(const Environment& environment, uint64_t memory_bytes);
 // could not be written.
 bool WriteAll(int descriptor, std::string_view text);
 
+// Prints `text`, whole lines, on stderr. Returns 1, the exit status.
+int Complain(std::string_view text);
+
 // Prints "PROGRAM: TEXT" on stderr. Returns 1, the exit status.
 int PrintError(const Environment& environment, std::string_view text);
 

@@ -85,4 +85,10 @@ std::optional<ImageSource> ReadSource(const Environment& environment,
   return source;
 }
 
+std::optional<ImageSource> ReadSource(const Environment& environment,
+                                      const ImageCall& call) {
+  return ReadSource(environment, call.filename, call.format, call.image_opts,
+                    call.force_share);
+}
+
 }  // namespace instar::cmd

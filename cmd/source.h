@@ -15,6 +15,7 @@
 #include <string>
 
 #include "cmd/command.h"
+#include "cmd/image_call.h"
 #include "compat/image_opts.h"
 #include "gen/guest.pb.h"
 #include "vmm/files.h"
@@ -45,5 +46,7 @@ std::optional<ImageSource> ReadSource(const Environment& environment,
                                       const std::string& name,
                                       const std::optional<std::string>& format,
                                       bool image_opts, bool force_share);
+std::optional<ImageSource> ReadSource(const Environment& environment,
+                                      const ImageCall& call);
 
 }  // namespace instar::cmd
