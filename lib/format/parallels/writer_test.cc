@@ -1,53 +1,29 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "lib/format/parallels/layout.h"
 #include "lib/format/target.h"
-#include "lib/format/writers.h"
 #include "tests/support/memory_file.h"
+#include "tests/support/new_image.h"
 
 namespace instar::parallels {
 namespace {
 
+using fakes::At;
+using fakes::ImageMemory;
 using fakes::MemoryFile;
-
-constexpr uint64_t kArenaBytes = 16 << 20;
-
-// Memory for one image.
-struct Memory {
-  std::vector<uint8_t> bytes = std::vector<uint8_t>(kArenaBytes);
-  Arena arena{MutableBytes(bytes.data(), bytes.size())};
-};
-
-const Writer& TheWriter() {
-  return *FindWriter(ByteView::Of("parallels"));
-}
+using fakes::OfSize;
 
 Status Create(MemoryFile& file, const CreateOptions& options) {
-  Memory memory;
-  return TheWriter().create(memory.arena, {.file = &file}, options);
+  return fakes::CreateImage("parallels", file, options);
 }
 
-Result<Target*> Open(Memory& memory, MemoryFile& file) {
-  return TheWriter().open(memory.arena, {.file = &file}, nullptr, nullptr);
-}
-
-template <typename F>
-uint64_t At(MemoryFile& file, uint64_t offset) {
-  const auto value =
-      ByteView(file.bytes().data(), file.bytes().size()).At<F>(offset);
-  return value.ok() ? value.value() : ~uint64_t{0};
+Result<Target*> Open(ImageMemory& memory, MemoryFile& file) {
+  return fakes::OpenImage("parallels", memory, file);
 }
 
 constexpr uint64_t kCluster = 1 << 20;
-
-CreateOptions OfSize(uint64_t size) {
-  CreateOptions options;
-  options.size = size;
-  return options;
-}
 
 TEST(ParallelsWriter, RefusesMoreClustersThanTheTableCounts) {
   MemoryFile file;
@@ -63,7 +39,7 @@ TEST(ParallelsWriter, LaysClustersInTheOrderOfTheWrites) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(8 << 20)).ok());
   EXPECT_EQ(file.size(), kCluster);
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const auto last = target.value()->Allocate(7 * kCluster, 512);
@@ -82,7 +58,7 @@ TEST(ParallelsWriter, LaysClustersInTheOrderOfTheWrites) {
 TEST(ParallelsWriter, IsInUseOnlyWhileItWrites) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(8 << 20)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const uint64_t mark = HeaderLayout::kInUse.offset;
@@ -97,7 +73,7 @@ TEST(ParallelsWriter, CutsOffWhatNoEntryRefersTo) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(8 << 20)).ok());
   file.bytes().resize(5 * kCluster, 0xee);
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   ASSERT_TRUE(target.value()->Allocate(0, 512).ok());

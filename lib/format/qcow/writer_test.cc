@@ -1,50 +1,26 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "lib/format/qcow/layout.h"
 #include "lib/format/target.h"
-#include "lib/format/writers.h"
 #include "tests/support/memory_file.h"
+#include "tests/support/new_image.h"
 
 namespace instar::qcow {
 namespace {
 
+using fakes::At;
+using fakes::ImageMemory;
 using fakes::MemoryFile;
-
-constexpr uint64_t kArenaBytes = 16 << 20;
-
-// Memory for one image.
-struct Memory {
-  std::vector<uint8_t> bytes = std::vector<uint8_t>(kArenaBytes);
-  Arena arena{MutableBytes(bytes.data(), bytes.size())};
-};
-
-const Writer& TheWriter() {
-  return *FindWriter(ByteView::Of("qcow"));
-}
+using fakes::OfSize;
 
 Status Create(MemoryFile& file, const CreateOptions& options) {
-  Memory memory;
-  return TheWriter().create(memory.arena, {.file = &file}, options);
+  return fakes::CreateImage("qcow", file, options);
 }
 
-Result<Target*> Open(Memory& memory, MemoryFile& file) {
-  return TheWriter().open(memory.arena, {.file = &file}, nullptr, nullptr);
-}
-
-template <typename F>
-uint64_t At(MemoryFile& file, uint64_t offset) {
-  const auto value =
-      ByteView(file.bytes().data(), file.bytes().size()).At<F>(offset);
-  return value.ok() ? value.value() : ~uint64_t{0};
-}
-
-CreateOptions OfSize(uint64_t size) {
-  CreateOptions options;
-  options.size = size;
-  return options;
+Result<Target*> Open(ImageMemory& memory, MemoryFile& file) {
+  return fakes::OpenImage("qcow", memory, file);
 }
 
 TEST(QcowWriter, RefusesAnEmptyDisk) {
@@ -65,7 +41,7 @@ TEST(QcowWriter, MakesClustersOfOneSectorAboveABackingFile) {
 TEST(QcowWriter, TakesTheTableThenTheClustersFromTheEnd) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const uint64_t start = (file.size() + 4095) / 4096 * 4096;
@@ -84,7 +60,7 @@ TEST(QcowWriter, TakesTheTableThenTheClustersFromTheEnd) {
 TEST(QcowWriter, WritesInPlaceWhatIsThere) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const auto first = target.value()->Allocate(0, 512);

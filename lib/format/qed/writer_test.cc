@@ -1,53 +1,29 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "lib/format/qed/layout.h"
 #include "lib/format/target.h"
-#include "lib/format/writers.h"
 #include "tests/support/memory_file.h"
+#include "tests/support/new_image.h"
 
 namespace instar::qed {
 namespace {
 
+using fakes::At;
+using fakes::ImageMemory;
 using fakes::MemoryFile;
-
-constexpr uint64_t kArenaBytes = 16 << 20;
-
-// Memory for one image.
-struct Memory {
-  std::vector<uint8_t> bytes = std::vector<uint8_t>(kArenaBytes);
-  Arena arena{MutableBytes(bytes.data(), bytes.size())};
-};
-
-const Writer& TheWriter() {
-  return *FindWriter(ByteView::Of("qed"));
-}
+using fakes::OfSize;
 
 Status Create(MemoryFile& file, const CreateOptions& options) {
-  Memory memory;
-  return TheWriter().create(memory.arena, {.file = &file}, options);
+  return fakes::CreateImage("qed", file, options);
 }
 
-Result<Target*> Open(Memory& memory, MemoryFile& file) {
-  return TheWriter().open(memory.arena, {.file = &file}, nullptr, nullptr);
-}
-
-template <typename F>
-uint64_t At(MemoryFile& file, uint64_t offset) {
-  const auto value =
-      ByteView(file.bytes().data(), file.bytes().size()).At<F>(offset);
-  return value.ok() ? value.value() : ~uint64_t{0};
+Result<Target*> Open(ImageMemory& memory, MemoryFile& file) {
+  return fakes::OpenImage("qed", memory, file);
 }
 
 constexpr uint64_t kCluster = 65536;
-
-CreateOptions OfSize(uint64_t size) {
-  CreateOptions options;
-  options.size = size;
-  return options;
-}
 
 TEST(QedWriter, RefusesSizesThatTwoTablesCannotMap) {
   MemoryFile file;
@@ -61,7 +37,7 @@ TEST(QedWriter, PutsANewTableBehindTheClustersThatNeedIt) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   EXPECT_EQ(file.size(), 5 * kCluster);
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const auto extent = target.value()->Allocate(3 * kCluster, 2 * kCluster);
@@ -79,7 +55,7 @@ TEST(QedWriter, PutsANewTableBehindTheClustersThatNeedIt) {
 TEST(QedWriter, AsksForACheckOnlyWhileItWrites) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const uint64_t features = HeaderLayout::kFeatures.offset;
@@ -93,7 +69,7 @@ TEST(QedWriter, AsksForACheckOnlyWhileItWrites) {
 TEST(QedWriter, MarksOnlyWholeClustersAsZero) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   ASSERT_TRUE(target.value()->WriteZeroes(512, 2 * kCluster, false).ok());
@@ -108,7 +84,7 @@ TEST(QedWriter, DoesNotWriteAnImageThatNeedsACheck) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   file.bytes()[HeaderLayout::kFeatures.offset] = kNeedCheck;
-  Memory memory;
+  ImageMemory memory;
   EXPECT_EQ(Open(memory, file).error().fault, Fault::kUnsupported);
 }
 
