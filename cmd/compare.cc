@@ -26,7 +26,7 @@ namespace {
 using compat::Opt;
 
 constexpr uint64_t kGuestMemoryBytes = 512 << 20;
-constexpr long kMaxThreads = 4;
+constexpr uint32_t kMaxWorkers = 4;
 constexpr double kProgressStep = 2.0;
 
 // Exit statuses besides 0 and 1, which say whether the images are equal.
@@ -57,7 +57,6 @@ class Compare {
   int OpenBoth(vmm::CacheMode cache);
   int RunGuest(vmm::Files& files, const ImageSource& first,
                const ImageSource* second);
-  vmm::Limits MakeLimits() const;
   void Tell(const proto::CompareResult& result) const;
   void ShowProgress(uint64_t done, uint64_t all);
 
@@ -177,16 +176,6 @@ int Compare::OpenBoth(vmm::CacheMode cache) {
   return kCannotOpen;
 }
 
-vmm::Limits Compare::MakeLimits() const {
-  vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  const auto threads =
-      static_cast<uint32_t>(std::clamp<long>(online, 1, kMaxThreads));
-  limits.num_vcpus = threads;
-  limits.io_workers = threads;
-  return limits;
-}
-
 void Compare::ShowProgress(uint64_t done, uint64_t all) {
   if (!progress_)
     progress_.emplace(true, kProgressStep);
@@ -202,7 +191,8 @@ void Compare::Tell(const proto::CompareResult& result) const {
 // exit status.
 int Compare::RunGuest(vmm::Files& files, const ImageSource& first,
                       const ImageSource* second) {
-  const vmm::Limits limits = MakeLimits();
+  const vmm::Limits limits =
+      LimitsForWorkers(environment_, kGuestMemoryBytes, kMaxWorkers);
   proto::Config config;
   proto::CompareConfig& compare = *config.mutable_compare();
   first.Describe(0, *compare.mutable_a());

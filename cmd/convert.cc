@@ -23,7 +23,7 @@ namespace {
 // Reserved, and touched as it is used: what lies above 64 MiB is for clusters
 // of 64 MiB that are 128 MiB packed, which only some formats have.
 constexpr uint64_t kGuestMemoryBytes = 320 << 20;
-constexpr uint32_t kMaxThreads = 4;
+constexpr uint32_t kMaxMovers = 4;  // more do not help where none packs
 constexpr size_t kMaxSources = 16;  // proto/guest.options
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
@@ -213,12 +213,8 @@ vmm::Outputs Convert::OutputsFor(vmm::CacheMode cache) const {
 }
 
 vmm::Limits Convert::MakeLimits() const {
-  vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  const uint32_t threads =
-      static_cast<uint32_t>(std::clamp<long>(online, 1, long{kMaxThreads}));
-  limits.num_vcpus = threads;
-  limits.io_workers = threads;
+  vmm::Limits limits = LimitsForWorkers(environment_, kGuestMemoryBytes,
+                                        packs() ? abi::kMaxVcpus : kMaxMovers);
   // The guest waits while the throttle does.
   if (call_.rate_limit != 0)
     limits.stall_seconds =

@@ -21,7 +21,7 @@ namespace instar::cmd {
 namespace {
 
 constexpr uint64_t kGuestMemoryBytes = 320 << 20;  // as convert's
-constexpr uint32_t kMaxThreads = 4;
+constexpr uint32_t kMaxWorkers = 4;
 constexpr uint64_t kWindowBytes = 64 << 20;
 
 // A part of a source, and where it goes.
@@ -146,11 +146,8 @@ bool Dd::Move(const Part& part, bool create, bool narrow) {
     PrintOpenError(environment_, files, source_.name);
     return false;
   }
-  vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  limits.num_vcpus =
-      static_cast<uint32_t>(std::clamp<long>(online, 1, long{kMaxThreads}));
-  limits.io_workers = limits.num_vcpus;
+  vmm::Limits limits =
+      LimitsForWorkers(environment_, kGuestMemoryBytes, kMaxWorkers);
   limits.narrow = narrow;
   proto::Config config = MakeConfig(part, create, limits.num_vcpus);
   if (call_.snapshot.is_set() &&

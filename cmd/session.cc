@@ -1,5 +1,6 @@
 #include "cmd/session.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -115,6 +116,19 @@ vmm::Limits LimitsFor(const Environment& environment, uint64_t memory_bytes) {
   limits.jail = environment.jail;
   limits.memory_bytes = memory_bytes;
   limits.stall_seconds = environment.stall_seconds;
+  return limits;
+}
+
+vmm::Limits LimitsForWorkers(const Environment& environment,
+                             uint64_t memory_bytes, uint32_t most) {
+  vmm::Limits limits = LimitsFor(environment, memory_bytes);
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) {
+    limits.num_vcpus =
+        std::clamp(static_cast<uint32_t>(CPU_COUNT(&cpus)), 1U, most);
+    limits.io_workers = limits.num_vcpus;
+  }
   return limits;
 }
 

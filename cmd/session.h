@@ -38,6 +38,11 @@ std::optional<std::string> ReadSettings(Environment& environment);
 // Limits of a guest with `memory_bytes`, one vCPU and one I/O worker.
 vmm::Limits LimitsFor(const Environment& environment, uint64_t memory_bytes);
 
+// The same with a vCPU and an I/O worker for each CPU that the process may run
+// on, at most `most`.
+vmm::Limits LimitsForWorkers(const Environment& environment,
+                             uint64_t memory_bytes, uint32_t most);
+
 // Writes all of `text` with as few calls as the descriptor allows. False: it
 // could not be written.
 bool WriteAll(int descriptor, std::string_view text);
