@@ -11,6 +11,7 @@ table and writes build/bench.json.
 import argparse
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import platform
@@ -28,6 +29,8 @@ BUILD = programs.ROOT / "build"
 PROBE = BUILD / "probe"  # measures what a jail costs
 GUESTS = BUILD / "probe_guests"
 TMPFS = pathlib.Path("/dev/shm")
+# Jobs that are also run on one CPU.
+SCALED = ("zlib-to-raw", "pack-zlib", "pack-zstd-fastest")
 
 
 @dataclasses.dataclass
@@ -37,6 +40,7 @@ class Job:
     pairs: int
     targets: dict  # jail: the greatest ratio of wall times that is wanted
     peak_target: float = None  # the same of peak memory; None: not asked for
+    peak_mib: float = 256  # of peak memory, whatever qemu-img's
     reference_args: list = None  # of qemu-img, where it is given others
 
 
@@ -88,9 +92,9 @@ class Bench:
         self.program = str(program)
         self.out = out
 
-    def once(self, program, job, jail):
-        """Wall seconds and peak KiB of one run; nothing of a run before it is
-        left to be written back."""
+    def once(self, program, job, jail, cpus=None):
+        """Wall seconds and peak KiB of one run, on those CPUs; nothing of a
+        run before it is left to be written back."""
         self.out.unlink(missing_ok=True)
         os.sync()
         args = job.args
@@ -101,7 +105,8 @@ class Bench:
         end = subprocess.run([programs.MEASURE, program, *argv],
                              env=programs.environment("/", INSTAR_JAIL=jail),
                              stdin=subprocess.DEVNULL, capture_output=True,
-                             check=False)
+                             check=False, preexec_fn=None if cpus is None else
+                             lambda: os.sched_setaffinity(0, cpus))
         error = end.stderr.decode(errors="replace")
         if end.returncode or error:
             raise RuntimeError(f"{program} {' '.join(argv[1:])}: "
@@ -135,9 +140,21 @@ class Bench:
             "instar_peak_kib": median(ours, 1),
             "target": target, "met": ratio <= target,
             "peak_target": job.peak_target,
-            "peak_met": job.peak_target is None or
-                        peak_ratio <= job.peak_target,
+            "peak_met": peak_ratio <= (job.peak_target or math.inf)
+                        and median(ours, 1) <= job.peak_mib * 1024,
         }
+
+    def scaling(self, job, jail, pairs):
+        """Median seconds on one CPU and on all of them, which are as many
+        workers."""
+        every = os.sched_getaffinity(0)
+        one, more = [], []
+        for _ in range(pairs):
+            one.append(self.once(self.program, job, jail, {min(every)})[0])
+            more.append(self.once(self.program, job, jail, every)[0])
+        one, more = statistics.median(one), statistics.median(more)
+        return {"job": job.name, "jail": jail, "workers": len(every),
+                "one_seconds": one, "all_seconds": more, "gain": one / more}
 
 
 def probe(file):
@@ -168,6 +185,25 @@ def row(r):
             f"| {verdict(r)} |")
 
 
+def compare_all(bench, chosen, pairs):
+    print(HEADER)
+    results = []
+    for job, jail in chosen:
+        results.append(bench.measure(job, jail, pairs or job.pairs))
+        print(row(results[-1]), flush=True)
+    return results
+
+
+def scale_all(bench, chosen, pairs):
+    results = []
+    for job, jail in chosen:
+        if job.name in SCALED:
+            results.append(bench.scaling(job, jail, pairs or job.pairs))
+            print("\n{job}, {jail}: {gain:.2f} times as fast with {workers} "
+                  "workers as with 1".format(**results[-1]), flush=True)
+    return results
+
+
 def main():
     p = argparse.ArgumentParser(
         description=__doc__,
@@ -181,20 +217,15 @@ def main():
     args = p.parse_args()
     files = workload.Workload(BUILD / "bench")
     files.warm()
-    results = []
     jails = [j for j in args.jail or programs.JAILS
              if j != "kvm" or not programs.why_no_kvm()]
+    chosen = [(job, jail) for job in jobs(files) for jail in jails
+              if not args.jobs or job.name in args.jobs]
     with tempfile.TemporaryDirectory(
             prefix="bench-", dir=TMPFS if args.memory else BUILD) as scratch:
         bench = Bench(args.bin.resolve(), pathlib.Path(scratch) / "out")
-        print(HEADER)
-        for job in jobs(files):
-            for jail in jails:
-                if args.jobs and job.name not in args.jobs:
-                    continue
-                results.append(
-                    bench.measure(job, jail, args.pairs or job.pairs))
-                print(row(results[-1]), flush=True)
+        results = compare_all(bench, chosen, args.pairs)
+        scaled = scale_all(bench, chosen, args.pairs)
     measured = probe(files.small)
     for name, value in measured.items():
         print(f"\n{name}: {value}")
@@ -202,7 +233,8 @@ def main():
         print(f"\nkvm was not measured: {programs.why_no_kvm()}")
     (BUILD / "bench.json").write_text(json.dumps(
         {"machine": platform.uname()._asdict(), "cpus": os.cpu_count(),
-         "results": results, "probe": measured}, indent=1) + "\n")
+         "results": results, "scaling": scaled, "probe": measured},
+        indent=1) + "\n")
     return 0
 
 
