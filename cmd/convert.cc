@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "cmd/bitmap_run.h"
 #include "cmd/cache_mode.h"
 #include "cmd/convert_call.h"
 #include "cmd/creation.h"
@@ -55,7 +56,12 @@ class Convert {
   proto::Config SourcesConfig() const;
   proto::Config MakeConfig(const vmm::Limits& limits) const;
   vmm::Limits MakeLimits() const;
+  bool ReadSources(vmm::Files& files, bool with_snapshot) const;
+  int RefuseTarget(vmm::Files& files, const std::string& why) const;
   int Refuse(vmm::Files& files, const std::string& why) const;
+  bool TakesBitmaps() const;
+  bool CheckBitmaps(vmm::Files& files) const;
+  int CopyBitmaps(vmm::Files& files) const;
   int Move(vmm::Files& files, Progress& progress);
 
   int Fail(const std::string& text) const {
@@ -178,16 +184,60 @@ std::optional<std::string> Convert::PrepareNew() {
 }
 
 std::optional<std::string> Convert::PrepareTarget() {
-  if (auto why = call_.create ? PrepareNew() : PrepareExisting())
-    return why;
-  if (!call_.bitmaps)
-    return std::nullopt;
-  if (call_.sources.size() > 1)
-    return "Copying bitmaps only possible with single source";
-  if (format_ != "qcow2") {
-    return "Format driver '" + format_ + "' does not support bitmaps";
+  return call_.create ? PrepareNew() : PrepareExisting();
+}
+
+bool Convert::TakesBitmaps() const {
+  constexpr uint32_t kFirstWithBitmaps = 3;
+  const proto::Qcow2Options& qcow2 = target_.target.qcow2();
+  return format_ == "qcow2" &&
+         (!qcow2.has_version() || qcow2.version() >= kFirstWithBitmaps);
+}
+
+// Whether what the source has can be copied. False after a message.
+bool Convert::CheckBitmaps(vmm::Files& files) const {
+  if (call_.sources.size() > 1) {
+    Refuse(files, "Copying bitmaps only possible with single source");
+    return false;
   }
-  return compat::Unsupported("--bitmaps");
+  // What is wrong with a snapshot comes first.
+  if (call_.snapshot.is_set() && !ReadSources(files, true))
+    return false;
+  proto::Config config;
+  proto::BitmapConfig& bitmap = *config.mutable_bitmap();
+  sources_.front().Describe(0, *bitmap.mutable_source());
+  bitmap.set_copy(proto::BITMAP_COPY_CHECK);
+  bitmap.set_skip_broken(call_.skip_broken_bitmaps ||
+                         !environment_.profile.convert_checks_bitmaps);
+  Session session(environment_, files, compat::CommandKind::kConvert);
+  session.shown_names[0] = sources_.front().name;
+  return session.Run(BitmapGuest(), config,
+                     LimitsFor(environment_, kBitmapGuestBytes));
+}
+
+// The target stays open, and locked, from its data to its bitmaps.
+int Convert::CopyBitmaps(vmm::Files& files) const {
+  proto::Config config;
+  proto::BitmapConfig& bitmap = *config.mutable_bitmap();
+  sources_.front().Describe(0, *bitmap.mutable_source());
+  bitmap.mutable_image()->set_format(format_);
+  for (uint32_t slot = 0; slot < files.size(); ++slot) {
+    if (files.origin(slot).role == proto::ROLE_TARGET) {
+      bitmap.mutable_image()->set_slot(slot);
+      bitmap.set_image_is_open(true);
+    }
+  }
+  bitmap.set_copy(proto::BITMAP_COPY_ALL);
+  bitmap.set_skip_broken(call_.skip_broken_bitmaps);
+  bitmap.set_keep_unfilled(!environment_.profile.convert_checks_bitmaps);
+  bitmap.set_behind_data(call_.create && target_.target.preallocation() ==
+                                             proto::PREALLOCATION_OFF);
+  Session session(environment_, files, compat::CommandKind::kConvert);
+  session.shown_names[0] = sources_.front().name;
+  session.target_path = call_.output;
+  const bool copied = session.Run(BitmapGuest(), config,
+                                  LimitsFor(environment_, kBitmapGuestBytes));
+  return copied ? 0 : 1;
 }
 
 bool Convert::OpenSources(vmm::Files& files, vmm::CacheMode cache) const {
@@ -248,17 +298,44 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   return config;
 }
 
-// The target cannot be had. That is said unless there is something to say
-// of the sources, which come first: their guest opens them and ends.
-int Convert::Refuse(vmm::Files& files, const std::string& why) const {
+// Their guest opens them and ends.
+bool Convert::ReadSources(vmm::Files& files, bool with_snapshot) const {
   proto::Config config = SourcesConfig();
   config.mutable_convert()->set_only_sources(true);
+  if (with_snapshot &&
+      !FillSnapshotChoice(call_.snapshot,
+                          *config.mutable_convert()->mutable_snapshot())) {
+    Fail("Failed to load snapshot: Can't find snapshot");
+    return false;
+  }
   Session session(environment_, files, compat::CommandKind::kConvert);
   for (uint32_t slot = 0; slot < sources_.size(); ++slot)
     session.shown_names[slot] = sources_[slot].name;
-  const bool readable = session.Run(GuestFor("raw", false), config,
-                                    LimitsFor(environment_, kGuestMemoryBytes));
-  return readable ? Fail(why) : 1;
+  return session.Run(GuestFor("raw", false), config,
+                     LimitsFor(environment_, kGuestMemoryBytes));
+}
+
+// The target cannot be had. That is said unless there is something to say
+// of the sources, which come first.
+int Convert::Refuse(vmm::Files& files, const std::string& why) const {
+  return ReadSources(files, false) ? Fail(why) : 1;
+}
+
+// The same where qemu-img knows only once the target is there.
+int Convert::RefuseTarget(vmm::Files& files, const std::string& why) const {
+  if (files.OpenReference(0, proto::ROLE_TARGET, {}, {}) >= 0)
+    return Fail(why);
+  proto::Failure failure;
+  failure.set_fault(proto::FAULT_REFERENCE);
+  failure.set_stage(proto::STAGE_CREATE);
+  failure.set_value(proto::ROLE_TARGET);
+  compat::FailureContext context;
+  context.command = compat::CommandKind::kConvert;
+  context.problem = ProblemOf(files.error());
+  context.target_path = call_.output;
+  context.target_format = format_;
+  context.target_must_exist = !call_.create;
+  return Fail(compat::FailureText(failure, context));
 }
 
 int Convert::Move(vmm::Files& files, Progress& progress) {
@@ -320,6 +397,8 @@ int Convert::Run() {
       return Refuse(files, "No support for concatenating multiple snapshot");
     if (const auto why = PrepareTarget())
       return Refuse(files, *why);
+    if (call_.bitmaps && !CheckBitmaps(files))
+      return 1;
     if (!cache)
       return Refuse(files, "Invalid cache option: " + call_.cache);
     if (!target_.creation_error.empty()) {
@@ -330,7 +409,12 @@ int Convert::Run() {
   vmm::Files files(policy, OutputsFor(*cache));
   if (!OpenSources(files, *source_cache))
     return 1;
-  return Move(files, progress);
+  if (call_.bitmaps && !TakesBitmaps()) {
+    return RefuseTarget(
+        files, "Format driver '" + format_ + "' does not support bitmaps");
+  }
+  const int status = Move(files, progress);
+  return status == 0 && call_.bitmaps ? CopyBitmaps(files) : status;
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"check", &RunCheck},   {"compare", &RunCompare}, {"convert", &RunConvert},
-    {"create", &RunCreate}, {"dd", &RunDd},           {"info", &RunInfo},
-    {"map", &RunMap},       {"measure", &RunMeasure},
+    {"bitmap", &RunBitmap},   {"check", &RunCheck},   {"compare", &RunCompare},
+    {"convert", &RunConvert}, {"create", &RunCreate}, {"dd", &RunDd},
+    {"info", &RunInfo},       {"map", &RunMap},       {"measure", &RunMeasure},
 };
 
 int Print(std::string_view text) {

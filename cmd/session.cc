@@ -230,7 +230,9 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
   context.target_backing = target.backing_file();
   context.target_backing_format = target.backing_format();
   context.target_must_exist =
-      config.has_convert() && !config.convert().create();
+      config.has_bitmap() ||
+      (config.has_convert() && !config.convert().create());
+  context.bitmap = {.name = bitmap_name, .actions = config.bitmap().actions()};
   return context;
 }
 

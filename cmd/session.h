@@ -82,6 +82,7 @@ class Session final : public vmm::Events {
   // in the configuration.
   std::string target_path;
   std::string target_format;
+  std::string bitmap_name;  // for messages of bitmap
 
   // True: the guest has done what it was asked. Otherwise the error line has
   // been printed; exit with 1.

@@ -227,7 +227,9 @@ std::string CreateText(const proto::Failure& failure,
     return "output file is smaller than input file";
   if (context.target_must_exist) {
     if (failure.fault() == proto::FAULT_REFERENCE)
-      return OpenProblemText(ProblemFor(failure, context));
+      return OpenProblemText(
+          ProblemFor(failure, context),
+          context.command == CommandKind::kBitmap ? context.target_path : "");
     return TargetWords(failure, context)
         .After(CouldNotOpen(context.target_path));
   }
@@ -272,6 +274,8 @@ std::string FailureText(const proto::Failure& failure,
     return FaultText(failure);
   const std::string offset = std::to_string(failure.position());
   const int stage = failure.stage();
+  if (stage == proto::STAGE_BITMAP || stage == proto::STAGE_BITMAP_COPY)
+    return BitmapFailureText(failure, context.bitmap);
   if (stage == proto::STAGE_SNAPSHOT)
     return "Failed to load snapshot: " + FaultText(failure);
   if (context.command == CommandKind::kMeasure) {
@@ -322,6 +326,8 @@ std::string ImageWarning(const proto::Failure& warning) {
     return "error while reading offset " + std::to_string(warning.value()) +
            ": " + ErrnoText(warning.error()) + '\n';
   }
+  if (warning.fault() == proto::FAULT_BITMAP_COPY_SKIPPED)
+    return FaultText(warning) + '\n';
   if (warning.fault() != proto::FAULT_QCOW2_STALE_BITMAPS)
     return {};
   // qemu-img ends it without a newline.

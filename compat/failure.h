@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "compat/bitmap_text.h"
 #include "compat/profile.h"
 #include "gen/guest.pb.h"
 
@@ -31,6 +32,7 @@ enum class CommandKind : uint8_t {
   kCompare,
   kCheck,
   kDd,
+  kBitmap,
 };
 
 enum class FileRole : uint8_t { kCommandLine, kBacking, kDataFile };
@@ -53,6 +55,7 @@ struct FailureContext {
   std::string target_backing;  // name and format to record
   std::string target_backing_format;
   bool target_must_exist = false;  // convert -n
+  BitmapCall bitmap;
 };
 
 // The failure with the numbers that this release shows of it.

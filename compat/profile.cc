@@ -14,6 +14,8 @@ struct Release {
 constexpr Release kReleases[] = {
     // info
     {{6, 0}, [](Profile& p) { p.snapshot_columns = SnapshotColumns::kWide; }},
+    {{6, 1}, [](Profile& p) { p.convert_checks_bitmaps = true; }},
+    {{11, 1}, [](Profile& p) { p.bitmap_removes_all = true; }},
     {{6, 1}, [](Profile& p) { p.info_reads_dirty_bit = true; }},
     {{8, 0}, [](Profile& p) { p.info_shows_child_nodes = true; }},
     {{9, 0},

@@ -86,6 +86,12 @@ struct Profile {
   // ---- convert ----
   bool zero_run_tail_splits = true;
 
+  // Bitmaps that cannot be copied are told of before anything is copied.
+  bool convert_checks_bitmaps = false;
+
+  // ---- bitmap ----
+  bool bitmap_removes_all = false;  // --remove-all is one of its actions
+
   // ---- measure ----
   bool parallels_has_bitmaps = false;      // "bitmaps size" for such a source
   bool json_errors_have_position = false;  // "1:11: JSON parse error"

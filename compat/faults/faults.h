@@ -31,6 +31,7 @@ std::span<const FaultRow> CloopFaults();
 std::span<const FaultRow> DmgFaults();
 std::span<const FaultRow> LuksFaults();
 std::span<const FaultRow> RawFaults();
+std::span<const FaultRow> BitmapFaults();
 // What `check` of qcow2 prints of a problem, a line for each.
 std::span<const FaultRow> CheckFaults();
 

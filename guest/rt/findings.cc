@@ -203,6 +203,8 @@ void ReportWarning(const Error& warning) {
   finding.kind.warning.fault = static_cast<instar_proto_Fault>(warning.fault);
   finding.kind.warning.value = warning.value;
   finding.kind.warning.error = warning.error;
+  const ByteView text = Text(warning);
+  SetView(finding.kind.warning.text, text);
   Add(finding);
 }
 

@@ -90,6 +90,9 @@ struct BitmapFacts {
   uint64_t granularity = 0;  // bytes
   bool in_use = false;
   bool automatic = false;
+  // qcow2: where the table of its bits is, in bytes, and its length.
+  uint64_t table_offset = 0;
+  uint64_t table_entries = 0;
 };
 
 // A part of a vmdk image, in a file of its own or in the image's.

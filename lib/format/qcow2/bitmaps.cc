@@ -44,6 +44,8 @@ Status Visit(const Raw& raw, ByteView name, FactsVisitor& visitor) {
       .granularity = uint64_t{1} << raw.Get<L::kGranularityBits>(),
       .in_use = (flags & kBitmapInUse) != 0,
       .automatic = (flags & kBitmapAuto) != 0,
+      .table_offset = raw.Get<L::kTableOffset>(),
+      .table_entries = raw.Get<L::kTableEntries>(),
   });
 }
 

@@ -42,9 +42,8 @@ constexpr FeatureName kFeatureNames[] = {
 constexpr uint64_t kFeatureNamesBytes =
     sizeof kFeatureNames / sizeof kFeatureNames[0] * FeatureNameLayout::kSize;
 
-bool HasFeatureNames(const CreateOptions& options) {
-  return options.qcow2.version >= 3 &&
-         options.qcow2.cluster_size > kMaxClusterWithoutNames;
+bool NamesFeatures(const CreateOptions& options) {
+  return HasFeatureNames(options.qcow2.version, options.qcow2.cluster_size);
 }
 
 uint64_t ExtensionBytes(uint64_t data_bytes) {
@@ -56,33 +55,6 @@ uint64_t BaseBytes(const CreateOptions& options) {
                                     : HeaderLayout::kSizeV2;
 }
 
-Status PutExtension(MutableBytes out, uint64_t& at, ExtensionType type,
-                    ByteView data) {
-  const uint32_t length = TRY(Narrow<uint32_t>(data.size()));
-  TRY(out.Put<Be32>(at + ExtensionLayout::kType.offset, type));
-  TRY(out.Put<Be32>(at + ExtensionLayout::kLength.offset, length));
-  TRY(out.PutBytes(at + ExtensionLayout::kSize, data));
-  at += ExtensionBytes(data.size());
-  return {};
-}
-
-Status PutFeatureNames(MutableBytes out, uint64_t& at) {
-  using L = FeatureNameLayout;
-  uint8_t records[kFeatureNamesBytes] = {};
-  const MutableBytes table(records, sizeof records);
-  uint64_t record = 0;
-  for (const FeatureName& feature : kFeatureNames) {
-    TRY(table.Put<U8>(record + L::kType.offset, feature.type));
-    TRY(table.Put<U8>(record + L::kBit.offset, feature.bit));
-    for (uint64_t i = 0; i < feature.length; ++i) {
-      TRY(table.Put<U8>(record + L::kNameOffset + i,
-                        static_cast<uint8_t>(feature.name[i])));
-    }
-    record += L::kSize;
-  }
-  return PutExtension(out, at, kExtensionFeatureNames, table.view());
-}
-
 Status PutExtensions(const CreateOptions& options, MutableBytes out) {
   uint64_t at = BaseBytes(options);
   if (!options.backing_format.empty()) {
@@ -91,7 +63,7 @@ Status PutExtensions(const CreateOptions& options, MutableBytes out) {
   if (!options.qcow2.data_file.empty()) {
     TRY(PutExtension(out, at, kExtensionDataFile, options.qcow2.data_file));
   }
-  if (HasFeatureNames(options)) {
+  if (NamesFeatures(options)) {
     TRY(PutFeatureNames(out, at));
   }
   TRY(PutExtension(out, at, kExtensionEnd, ByteView()));
@@ -128,6 +100,37 @@ Status PutVersion3(const Qcow2CreateOptions& options, MutableBytes out) {
 
 }  // namespace
 
+bool HasFeatureNames(uint32_t version, uint64_t cluster_size) {
+  return version >= 3 && cluster_size > kMaxClusterWithoutNames;
+}
+
+Status PutExtension(MutableBytes out, uint64_t& at, uint32_t type,
+                    ByteView data) {
+  const uint32_t length = TRY(Narrow<uint32_t>(data.size()));
+  TRY(out.Put<Be32>(at + ExtensionLayout::kType.offset, type));
+  TRY(out.Put<Be32>(at + ExtensionLayout::kLength.offset, length));
+  TRY(out.PutBytes(at + ExtensionLayout::kSize, data));
+  at += ExtensionBytes(data.size());
+  return {};
+}
+
+Status PutFeatureNames(MutableBytes out, uint64_t& at) {
+  using L = FeatureNameLayout;
+  uint8_t records[kFeatureNamesBytes] = {};
+  const MutableBytes table(records, sizeof records);
+  uint64_t record = 0;
+  for (const FeatureName& feature : kFeatureNames) {
+    TRY(table.Put<U8>(record + L::kType.offset, feature.type));
+    TRY(table.Put<U8>(record + L::kBit.offset, feature.bit));
+    for (uint64_t i = 0; i < feature.length; ++i) {
+      TRY(table.Put<U8>(record + L::kNameOffset + i,
+                        static_cast<uint8_t>(feature.name[i])));
+    }
+    record += L::kSize;
+  }
+  return PutExtension(out, at, kExtensionFeatureNames, table.view());
+}
+
 uint64_t ExtensionsEnd(const CreateOptions& options) {
   uint64_t end = BaseBytes(options) + ExtensionBytes(0);
   if (!options.backing_format.empty()) {
@@ -137,7 +140,7 @@ uint64_t ExtensionsEnd(const CreateOptions& options) {
     end += ExtensionBytes(options.qcow2.data_file.size());
   }
   return end +
-         (HasFeatureNames(options) ? ExtensionBytes(kFeatureNamesBytes) : 0);
+         (NamesFeatures(options) ? ExtensionBytes(kFeatureNamesBytes) : 0);
 }
 
 uint64_t HeaderEnd(const CreateOptions& options) {

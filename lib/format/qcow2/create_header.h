@@ -29,4 +29,14 @@ uint64_t HeaderEnd(const CreateOptions& options);
 Status PutHeader(const CreateOptions& options, const HeaderTables& tables,
                  MutableBytes out);
 
+// Whether a header says what features are called.
+bool HasFeatureNames(uint32_t version, uint64_t cluster_size);
+
+// Writes an extension at `at`, which moves behind it and its padding; the
+// second: the one with the names of features.
+// Errors: kOutOfBounds where `out` is too short.
+Status PutExtension(MutableBytes out, uint64_t& at, uint32_t type,
+                    ByteView data);
+Status PutFeatureNames(MutableBytes out, uint64_t& at);
+
 }  // namespace instar::qcow2

@@ -21,6 +21,10 @@ class Refcounts {
   Refcounts(File& file, TableStore& tables, const Geometry& geometry,
             uint64_t table_offset, uint64_t table_clusters);
 
+  // Nothing below the cluster behind `offset` is handed out any more, unless it
+  // is freed.
+  void SearchFrom(uint64_t offset) { next_free_ = geometry_->Clusters(offset); }
+
   // Takes `count` > 0 adjoining free clusters. Returns the first's offset.
   // Errors: kSizeTooLarge, kQcow2CorruptEntry, kErrno.
   Result<uint64_t> Allocate(uint64_t count);
