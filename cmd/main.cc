@@ -2,6 +2,7 @@
 // subcommand's own name.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -139,5 +140,9 @@ int Main(int argc, char** argv) {
 }  // namespace instar::cmd
 
 int main(int argc, char** argv) {
+  // A reader that has gone, or a limit on the size of files, is an error of
+  // the call that met it, as it is in qemu-img.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   return instar::cmd::Main(argc, argv);
 }

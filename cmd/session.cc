@@ -137,6 +137,9 @@ bool WriteAll(int descriptor, std::string_view text) {
     const ssize_t written = write(descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR)
       continue;
+    // Whoever read it has had enough; qemu-img does not count that a failure.
+    if (written < 0 && errno == EPIPE)
+      return true;
     if (written <= 0)
       return false;
     text.remove_prefix(static_cast<size_t>(written));
@@ -227,6 +230,7 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
   const proto::CreateTarget& target = config.has_create()
                                           ? config.create().target()
                                           : config.convert().target();
+  context.target = &target;
   context.target_backing = target.backing_file();
   context.target_backing_format = target.backing_format();
   context.target_must_exist =

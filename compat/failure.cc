@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "compat/creation_text.h"
 #include "compat/fault_text.h"
 #include "compat/filename.h"
 #include "compat/target_options.h"
@@ -202,8 +203,12 @@ Words TargetWords(const proto::Failure& failure,
   const bool is_told_by_create =
       failure.fault() == proto::FAULT_VPC_CREATE_TOO_LARGE &&
       context.command == CommandKind::kCreate;
+  const bool is_limit_of_file = failure.fault() == proto::FAULT_ERRNO &&
+                                failure.error() == EFBIG &&
+                                context.command != CommandKind::kConvert &&
+                                context.command != CommandKind::kDd;
   if (failure.fault() == proto::FAULT_SIZE_TOO_LARGE || is_told_by_create ||
-      (failure.fault() == proto::FAULT_ERRNO && failure.error() == EFBIG)) {
+      is_limit_of_file) {
     std::string text = "The image size is too large for file format '" +
                        context.target_format + '\'';
     if (HasClusterSizeOption(context.target_format))
@@ -218,6 +223,9 @@ Words TargetWords(const proto::Failure& failure,
                 ErrnoText(is_long ? EINVAL : ENOSPC),
             ""};
   }
+  if (failure.fault() == proto::FAULT_ERRNO && context.target != nullptr &&
+      !context.target_must_exist)
+    return {CreationStepText(failure, *context.target), ""};
   return {FaultText(failure), ""};
 }
 

@@ -56,6 +56,8 @@ struct FailureContext {
   std::string target_backing_format;
   bool target_must_exist = false;  // convert -n
   BitmapCall bitmap;
+  // What was asked for of a new image; null where nothing is made.
+  const proto::CreateTarget* target = nullptr;
 };
 
 // The failure with the numbers that this release shows of it.

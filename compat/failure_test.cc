@@ -208,6 +208,48 @@ TEST(FailureText, WordsCreationOptions) {
             "out.qcow2: Unsupported preallocation mode: metadata");
 }
 
+TEST(FailureText, NamesTheStepOfACreationThatFailed) {
+  FailureContext context = Chain(CommandKind::kConvert);
+  proto::CreateTarget target;
+  target.set_format("qcow2");
+  context.target = &target;
+  proto::Failure failure = Make(proto::FAULT_ERRNO, 0, proto::STAGE_CREATE);
+  failure.set_error(ENOSPC);
+  EXPECT_EQ(FailureText(failure, context),
+            "out.qcow2: error while converting qcow2: Could not write qcow2 "
+            "header: No space left on device");
+  failure.set_value(512);
+  EXPECT_TRUE(FailureText(failure, context)
+                  .ends_with("Could not update qcow2 header: No space left on "
+                             "device"));
+  target.set_preallocation(proto::PREALLOCATION_FULL);
+  EXPECT_EQ(FailureText(failure, context),
+            "out.qcow2: error while converting qcow2: Could not resize image: "
+            "Failed to resize underlying file: Could not write zeros for "
+            "preallocation: No space left on device");
+  failure.set_error(EFBIG);
+  EXPECT_TRUE(FailureText(failure, context)
+                  .ends_with("Could not resize file: File too large"));
+  context.target_must_exist = true;
+  EXPECT_EQ(FailureText(failure, context),
+            "Could not open 'out.qcow2': File too large");
+}
+
+TEST(FailureText, NamesTheTableOfAVhdxByItsPlace) {
+  FailureContext context = Chain(CommandKind::kCreate);
+  proto::CreateTarget target;
+  target.set_format("vhdx");
+  context.target = &target;
+  proto::Failure failure = Make(proto::FAULT_ERRNO, 0, proto::STAGE_CREATE);
+  failure.set_error(EIO);
+  EXPECT_EQ(FailureText(failure, context),
+            "out.qcow2: Failed to write file signature: Input/output error");
+  failure.set_value(192 << 10);
+  EXPECT_EQ(
+      FailureText(failure, context),
+      "out.qcow2: Failed to write first region table: Input/output error");
+}
+
 TEST(FailureText, TellsWhyABackingNameDoesNotFit) {
   FailureContext context = Chain(CommandKind::kCreate);
   context.target_backing = "b";

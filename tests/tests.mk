@@ -26,9 +26,10 @@ unit: build/unit_tests
 	@build/unit_tests --gtest_brief=1
 
 include tests/guest/guest.mk
+include tests/faults/faults.mk
 
 # What tests/run needs to be built.
-test_programs := build/instar build/unit_tests build/measure \
+test_programs := build/instar build/unit_tests build/measure build/tracer \
                  build/hostile/runner $(hostile_images)
 
 test: setup

@@ -89,7 +89,9 @@ Status CheckSize(const CreateOptions& options) {
 
 Status CheckNames(const CreateOptions& options) {
   if (ExtensionsEnd(options) > options.qcow2.cluster_size) {
-    return Error{.fault = Fault::kErrno, .error = kNoSpace};
+    return Error{.fault = Fault::kErrno,
+                 .value = ExtensionsEnd(options),
+                 .error = kNoSpace};
   }
   const uint64_t length = options.backing_file.size();
   const bool too_long = length > kMaxBackingNameBytes;

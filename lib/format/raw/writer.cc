@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/format/first_block.h"
 #include "lib/format/target.h"
 
 namespace instar::raw {
@@ -9,10 +10,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'r', 'a', 'w'};
 constexpr uint64_t kSectorBytes = 512;
-
-// What qemu-img writes at the start of a new file, so that whoever probes its
-// block size finds an allocated block.
-constexpr uint64_t kFirstBlockBytes = 4096;
 
 class RawTarget final : public Target {
  public:
@@ -46,19 +43,13 @@ Status Validate(const CreateOptions& options) {
   return {};
 }
 
-Status Create(Arena& arena, const TargetFiles& files,
+Status Create(Arena& /*arena*/, const TargetFiles& files,
               const CreateOptions& options) {
   File& file = *files.file;
   TRY(Validate(options));
   const uint64_t size = TRY(CheckedAlignUp(options.size, kSectorBytes));
   TRY(file.Truncate(size, FileMode(options.preallocation)));
-  const uint64_t block =
-      size < kFirstBlockBytes ? kSectorBytes : kFirstBlockBytes;
-  if (size == 0) {
-    return {};
-  }
-  const MutableBytes zeroes = TRY(arena.AllocateZeroed(block));
-  return file.WriteAt(0, zeroes.view());
+  return size == 0 ? Status() : WriteFirstBlock(file, size);
 }
 
 Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,

@@ -195,7 +195,7 @@ Status Creation::MakeFile(ByteView name, uint64_t bytes) {
   File* file = TRY(files_.opener->Open(*files_.file,
                                        ReferenceRole::kTargetExtent, name, {}));
   return subformat_.flat
-             ? CreateFlatExtent(arena_, *file, bytes)
+             ? CreateFlatExtent(*file, bytes)
              : CreateSparseExtent(arena_, *file, bytes, options_.vmdk);
 }
 

@@ -1,6 +1,7 @@
 #include "lib/format/vmdk/create_extent.h"
 
 #include "lib/base/checked.h"
+#include "lib/format/first_block.h"
 #include "lib/format/vmdk/layout.h"
 
 namespace instar::vmdk {
@@ -12,10 +13,6 @@ constexpr uint64_t kTableSectors = kTableEntries * Le32::kSize / kSectorBytes;
 
 constexpr uint64_t kDescriptorSector = 1;
 constexpr uint64_t kDescriptorSectors = kEmbeddedDescriptorBytes / kSectorBytes;
-
-// As in a new raw image, so that whoever probes the file's block size finds an
-// allocated block.
-constexpr uint64_t kFirstBlockBytes = 4096;
 
 // Longest piece of a directory that is written at a time.
 constexpr uint64_t kPieceBytes = 64 * 1024;
@@ -118,15 +115,9 @@ Status CreateSparseExtent(Arena& arena, File& file, uint64_t bytes,
   return {};
 }
 
-Status CreateFlatExtent(Arena& arena, File& file, uint64_t bytes) {
+Status CreateFlatExtent(File& file, uint64_t bytes) {
   TRY(file.Truncate(bytes, FilePreallocation::kSparse));
-  const uint64_t block =
-      bytes < kFirstBlockBytes ? kSectorBytes : kFirstBlockBytes;
-  const uint64_t mark = arena.Mark();
-  const MutableBytes zeroes = TRY(arena.AllocateZeroed(block));
-  TRY(file.WriteAt(0, zeroes.view()));
-  arena.Rewind(mark);
-  return {};
+  return WriteFirstBlock(file, bytes);
 }
 
 }  // namespace instar::vmdk

@@ -16,7 +16,7 @@ Status CreateSparseExtent(Arena& arena, File& file, uint64_t bytes,
                           const VmdkCreateOptions& options);
 
 // Makes the empty `file` an extent of `bytes` zeroes, whole sectors.
-// Errors: kErrno, kNoMemory.
-Status CreateFlatExtent(Arena& arena, File& file, uint64_t bytes);
+// Errors: kErrno.
+Status CreateFlatExtent(File& file, uint64_t bytes);
 
 }  // namespace instar::vmdk

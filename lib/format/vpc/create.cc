@@ -1,6 +1,7 @@
 #include "lib/format/vpc/create.h"
 
 #include "lib/base/checked.h"
+#include "lib/format/first_block.h"
 #include "lib/format/uuid.h"
 #include "lib/format/vpc/header.h"
 
@@ -15,10 +16,6 @@ using Dynamic = DynamicLayout;
 constexpr uint64_t kDynamicOffset = Footer::kSize;
 constexpr uint64_t kTableOffset = kDynamicOffset + Dynamic::kSize;
 constexpr uint64_t kBlockBytes = 2 << 20;
-
-// What qemu-img writes at the start of a new flat file, so that whoever probes
-// its block size finds an allocated block.
-constexpr uint64_t kFirstBlockBytes = 4096;
 
 constexpr uint64_t kBufferBytes = 64 * 1024;
 
@@ -135,11 +132,9 @@ Status WriteDynamic(Arena& arena, File& file, const Plan& plan,
 }
 
 Status WriteFixed(File& file, const Plan& plan, ByteView footer) {
-  uint8_t zeroes[kFirstBlockBytes] = {};
   const uint64_t size = plan.bytes() + Footer::kSize;
   TRY(file.Truncate(size, FilePreallocation::kSparse));
-  TRY(file.WriteAt(0, ByteView(zeroes, size < sizeof zeroes ? kSectorBytes
-                                                            : sizeof zeroes)));
+  TRY(WriteFirstBlock(file, size));
   return file.WriteAt(plan.bytes(), footer);
 }
 
