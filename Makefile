@@ -101,7 +101,7 @@ build/gen/guest.npb.h build/gen/guest.npb.c &: proto/guest.proto proto/guest.opt
 
 # What looks at every byte is made fast; the rest, code for metadata and
 # requests, is made small, as there is little room for so many formats.
-fast := lib/base/% lib/codec/% lib/convert/% guest/rt/libc.cc
+fast := lib/base/% lib/codec/% lib/convert/equal.cc lib/convert/split.cc guest/rt/libc.cc
 build/guest/%.o: %.cc $(gen) Makefile
 	@mkdir -p $(@D)
 	@echo "guest $<"

@@ -27,7 +27,7 @@ using compat::Opt;
 
 constexpr uint64_t kGuestMemoryBytes = 512 << 20;
 constexpr uint32_t kMaxWorkers = 4;
-constexpr double kProgressStep = 2.0;
+constexpr float kProgressStep = 2.0F;
 
 // Exit statuses besides 0 and 1, which say whether the images are equal.
 constexpr int kCannotOpen = 2;

@@ -9,7 +9,9 @@
 #include "cmd/bitmap_run.h"
 #include "cmd/cache_mode.h"
 #include "cmd/convert_call.h"
+#include "cmd/convert_stream.h"
 #include "cmd/creation.h"
+#include "cmd/existing_target.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_choice.h"
@@ -28,7 +30,7 @@ constexpr uint32_t kMaxMovers = 4;  // more do not help where none packs
 constexpr size_t kMaxSources = 16;  // proto/guest.options
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
-constexpr double kProgressStep = 1.0;
+constexpr float kProgressStep = 1.0F;
 
 class Convert {
  public:
@@ -74,37 +76,32 @@ class Convert {
            target_.target.vmdk().subformat() == proto::VMDK_STREAM_OPTIMIZED;
   }
   std::string OutputPath() const {
+    if (existing_)
+      return existing_->image.options.path;
     return std::string(compat::ParseImageName(call_.output).path);
   }
 
   const Environment& environment_;
   const ConvertCall& call_;
-  const std::string format_;
+  std::string format_;
   std::vector<ImageSource> sources_;
+  std::optional<ExistingTarget> existing_;  // of -n
   compat::TargetOptions target_;
   std::optional<std::string> backing_;  // from -B or -o
 };
 
 std::optional<std::string> Convert::CheckUnsupported() const {
-  if (call_.target_image_opts)
-    return compat::Unsupported("--target-image-opts");
   if (call_.sources.size() > kMaxSources)
     return compat::Unsupported("More than 16 input images");
   return std::nullopt;
 }
 
 std::optional<std::string> Convert::PrepareExisting() {
-  const std::string start = "Could not open '" + call_.output + "': ";
-  const compat::FormatRow* row = compat::FindFormat(format_);
-  if (row == nullptr)
-    return start + "Unknown driver '" + format_ + "'";
-  const OutputFormat format = FindOutputFormat(format_, call_.output);
-  if (format.row == nullptr) {
-    if (!row->can_create)
-      return start + compat::Unsupported("Format '" + format_ + "'");
-    return start + format.error;
-  }
-  if (call_.compress && !format.row->can_compress)
+  existing_ = FindExistingTarget(environment_, call_);
+  if (!existing_->problem.empty())
+    return existing_->problem;
+  format_ = existing_->format;
+  if (call_.compress && !compat::FindFormat(format_)->can_compress)
     return "Compression not supported for this file format";
   backing_ = call_.backing;
   target_.target.set_format(format_);
@@ -254,8 +251,9 @@ vmm::Outputs Convert::OutputsFor(vmm::CacheMode cache) const {
   vmm::Outputs outputs;
   outputs.target = OutputPath();
   outputs.create = call_.create;
-  outputs.cache = cache;
-  outputs.data_file = target_.target.qcow2().data_file();
+  outputs.cache = existing_ ? existing_->image.CacheFor(cache) : cache;
+  outputs.data_file =
+      existing_ ? existing_->data_file : target_.target.qcow2().data_file();
   SetCreationModes(environment_, target_, outputs);
   if (backing_ && call_.create)
     outputs.backing = vmm::ResolveReference(outputs.target, *backing_);
@@ -285,6 +283,12 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   *convert.mutable_target() = target_.target;
   FillIdentity(OutputPath(), *convert.mutable_target());
   convert.set_create(call_.create);
+  if (existing_) {
+    const compat::ImageOptions& options = existing_->image.options;
+    convert.set_target_offset(options.raw_offset);
+    if (options.raw_size)
+      convert.set_target_bytes(*options.raw_size);
+  }
   convert.set_target_is_zero(call_.target_is_zero);
   convert.set_target_has_backing(backing_.has_value());
   convert.set_sparse_sectors(
@@ -294,7 +298,7 @@ proto::Config Convert::MakeConfig(const vmm::Limits& limits) const {
   convert.set_salvage(call_.salvage);
   convert.set_num_workers(limits.num_vcpus);
   convert.set_zero_run_tail_splits(environment_.profile.zero_run_tail_splits);
-  convert.set_progress(true);
+  convert.set_progress(call_.progress && !call_.quiet);
   return config;
 }
 
@@ -357,6 +361,10 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
     throttle.Wait(call_.create ? WrittenBytes(files) : done);
   };
   if (session.Run(GuestFor(format_, packs()), config, limits)) {
+    // qemu-img copies everything, and fails without a word at the end.
+    if (format_ == "qcow" && call_.compress &&
+        !environment_.profile.has_own_features)
+      return 1;
     progress.Complete();
     return 0;
   }
@@ -401,6 +409,8 @@ int Convert::Run() {
       return 1;
     if (!cache)
       return Refuse(files, "Invalid cache option: " + call_.cache);
+    if (call_.create && target_.creation_error.empty())
+      target_.creation_error = DeviceProblem(OutputPath(), target_.target);
     if (!target_.creation_error.empty()) {
       return Refuse(files, call_.output + ": error while converting " +
                                format_ + ": " + target_.creation_error);
@@ -423,6 +433,8 @@ int RunConvert(const Environment& environment, const Arguments& arguments) {
   ConvertCall call;
   if (const auto status = ParseConvertCall(environment, arguments, call))
     return *status;
+  if (WritesToStream(environment, call))
+    return ConvertToStream(environment, call);
   return Convert(environment, call).Run();
 }
 

@@ -52,10 +52,12 @@ class Create {
     compat::CreateOptions options(*format.row, environment_.profile);
     if (const auto error = Combine(options))
       return Fail(*error);
-    const compat::TargetOptions target =
+    compat::TargetOptions target =
         compat::ReadTargetOptions(*format.row, options, environment_.profile);
     if (!target.unsupported.empty())
       return Fail(target.unsupported);
+    if (target.creation_error.empty())
+      target.creation_error = DeviceProblem(OutputPath(), target.target);
     return Make(options, target);
   }
 

@@ -1,6 +1,7 @@
 #include "cmd/creation.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "cmd/session.h"
 #include "compat/fault_text.h"
 #include "compat/filename.h"
+#include "compat/image_opts.h"
 #include "compat/numbers.h"
 #include "compat/target_options.h"
 
@@ -71,7 +73,9 @@ OutputFormat FindOutputFormat(const std::string& format_name,
   const compat::FormatRow* known = compat::FindFormat(format_name);
   const compat::ImageName name = compat::ParseImageName(filename);
   const std::string protocol(name.protocol);
-  if (known != nullptr && name.kind == compat::NameKind::kUnknownProtocol)
+  // A name in JSON is one of an image that exists.
+  if (known != nullptr && (name.kind == compat::NameKind::kUnknownProtocol ||
+                           compat::IsJsonName(filename)))
     return {nullptr, "Unknown protocol '" + protocol + "'"};
   OutputFormat format = FindCreatable(format_name);
   if (format.row == nullptr)
@@ -115,6 +119,25 @@ void LeaveEmptyOutput(const Environment& environment,
   vmm::Files files(environment.policy, outputs);
   // Where that fails, the command does so in any case.
   files.OpenReference(0, proto::ROLE_TARGET, {}, {});
+}
+
+std::string DeviceProblem(const std::string& path,
+                          const proto::CreateTarget& target) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0 || !S_ISBLK(status.st_mode))
+    return {};
+  if (target.format() == "qed")
+    return "Cannot resize device files";
+  constexpr std::string_view kModes[] = {"off", "metadata", "falloc", "full"};
+  const std::string mode(kModes[target.preallocation()]);
+  if (target.format() == "raw" && mode != "off")
+    return "Unsupported preallocation mode '" + mode + "'";
+  if (target.format() == "qcow2" && (mode == "falloc" || mode == "full")) {
+    return "Could not resize image: Failed to resize underlying file: "
+           "Preallocation mode '" +
+           mode + "' unsupported for this non-regular file";
+  }
+  return {};
 }
 
 void FillIdentity(const std::string& path, proto::CreateTarget& target) {

@@ -49,6 +49,11 @@ bool RemovesFailedOutput(std::string_view format);
 void LeaveEmptyOutput(const Environment& environment,
                       const vmm::Outputs& outputs);
 
+// What a new image of that kind cannot be on the block device at `path`; empty:
+// it can, or there is no device.
+std::string DeviceProblem(const std::string& path,
+                          const proto::CreateTarget& target);
+
 // Gives `target` what ids, times and names in an image at `path` are made of.
 void FillIdentity(const std::string& path, proto::CreateTarget& target);
 

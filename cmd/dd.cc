@@ -9,6 +9,7 @@
 
 #include "cmd/creation.h"
 #include "cmd/dd_call.h"
+#include "cmd/existing_target.h"
 #include "cmd/memory_file.h"
 #include "cmd/session.h"
 #include "cmd/snapshot_choice.h"
@@ -37,6 +38,7 @@ class Dd {
       : environment_(environment), call_(call) {}
 
   int Run();
+  int Stream(int descriptor);
 
  private:
   // Each returns the exit status, after a message, if the command ends there.
@@ -44,7 +46,7 @@ class Dd {
   std::optional<int> PrepareTarget();
 
   int FromImage();
-  int ToStdout();
+  int ToStream(int descriptor);
   int FromStdin();
   // Runs the guest once. `narrow`: no other run follows.
   bool Move(const Part& part, bool create, bool narrow);
@@ -66,6 +68,7 @@ class Dd {
   ImageSource source_;
   compat::TargetOptions target_;
   std::string target_path_;
+  std::string data_file_;      // of a target that exists; empty: none
   uint64_t target_bytes_ = 0;  // of a new one; 0: as many as come
   uint64_t source_bytes_ = 0;  // of the guest-visible disk
 };
@@ -111,6 +114,18 @@ std::optional<int> Dd::PrepareTarget() {
   if (!target_.unsupported.empty())
     return Fail(target_.unsupported);
   target_path_ = compat::ParseImageName(*call_.output).path;
+  if (!call_.create) {
+    ConvertCall existing;
+    existing.output = *call_.output;
+    existing.target_format = format;
+    const ExistingTarget target = FindExistingTarget(environment_, existing);
+    if (!target.problem.empty())
+      return Fail(target.problem);
+    data_file_ = target.data_file;
+  }
+  const std::string why = DeviceProblem(target_path_, target_.target);
+  if (call_.create && !why.empty())
+    return Fail(*call_.output + ": error while creating output image: " + why);
   target_bytes_ = call_.output_bytes.value_or(0);
   return std::nullopt;
 }
@@ -140,6 +155,7 @@ bool Dd::Move(const Part& part, bool create, bool narrow) {
   vmm::Outputs outputs;
   outputs.target = target_path_;
   outputs.create = create;
+  outputs.data_file = data_file_;
   SetCreationModes(environment_, target_, outputs);
   vmm::Files files(policy, outputs);
   if (!source_.Open(files, vmm::CacheMode::kWriteback)) {
@@ -183,7 +199,7 @@ int Dd::FromImage() {
   return 0;
 }
 
-int Dd::ToStdout() {
+int Dd::ToStream(int descriptor) {
   const MemoryFile window;
   target_.target.set_format("raw");
   target_path_ = window.path();
@@ -196,7 +212,7 @@ int Dd::ToStdout() {
       return 1;
     const uint64_t end = SourceEnd();
     const uint64_t bytes = std::min(end - std::min(offset, end), kWindowBytes);
-    const int error = window.Drain(STDOUT_FILENO, bytes);
+    const int error = window.Drain(descriptor, bytes);
     if (error != 0) {
       return Fail("error while writing to output image file: " +
                   compat::ErrnoText(-error));
@@ -247,6 +263,12 @@ int Dd::FromStdin() {
   return 0;
 }
 
+int Dd::Stream(int descriptor) {
+  if (const auto status = PrepareSource())
+    return *status;
+  return ToStream(descriptor);
+}
+
 int Dd::Run() {
   if (call_.input) {
     if (const auto status = PrepareSource())
@@ -258,10 +280,15 @@ int Dd::Run() {
   }
   if (!call_.input)
     return FromStdin();
-  return call_.output ? FromImage() : ToStdout();
+  return call_.output ? FromImage() : ToStream(STDOUT_FILENO);
 }
 
 }  // namespace
+
+int StreamImage(const Environment& environment, const DdCall& call,
+                int descriptor) {
+  return Dd(environment, call).Stream(descriptor);
+}
 
 int RunDd(const Environment& environment, const Arguments& arguments) {
   DdCall call;

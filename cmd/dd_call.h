@@ -35,4 +35,10 @@ struct DdCall {
 std::optional<int> ParseDdCall(const Environment& environment,
                                const Arguments& arguments, DdCall& call);
 
+// Writes what the call names of its input to `descriptor`, in order. Returns
+// the exit status, after a message. REQUIRES: call.input is set, call.output
+// is not.
+int StreamImage(const Environment& environment, const DdCall& call,
+                int descriptor);
+
 }  // namespace instar::cmd

@@ -1,4 +1,5 @@
-// The progress that -p shows on stdout, and that SIGUSR1 asks for on stderr.
+// The progress that -p shows on stdout, and that SIGUSR1 asks for on
+// stderr, without -p only.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@ class Progress {
  public:
   // `shown`: -p without -q. `step`: percents that it must move by to be
   // printed again.
-  Progress(bool shown, double step);
+  Progress(bool shown, float step);
   // Ends the line.
   ~Progress();
   Progress(const Progress&) = delete;
@@ -20,11 +21,11 @@ class Progress {
   void Complete();
 
  private:
-  void Print(int descriptor, double percent) const;
+  void Print(int descriptor, float percent, char end) const;
 
   const bool shown_;
-  const double step_;
-  double printed_ = 0;
+  const float step_;
+  float printed_ = 0;
 };
 
 }  // namespace instar::cmd

@@ -176,6 +176,7 @@ compat::FileProblem ProblemOf(const vmm::FileError& error) {
     problem.lock = error.lock;
   problem.lock_is_shared = error.lock_is_shared;
   problem.not_regular = error.not_regular;
+  problem.is_device = error.is_device;
   problem.foreign_extent = error.foreign_extent;
   return problem;
 }
@@ -218,6 +219,8 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
       return {};
     const vmm::Origin origin = files_.origin(slot);
     const auto shown = shown_names.find(slot);
+    if (origin.role == proto::ROLE_TARGET && !target_path.empty())
+      return {.path = target_path, .role = RoleOf(origin.role)};
     return {
         .path = shown != shown_names.end() ? shown->second : files_.path(slot),
         .role = RoleOf(origin.role),
@@ -233,6 +236,11 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
   context.target = &target;
   context.target_backing = target.backing_file();
   context.target_backing_format = target.backing_format();
+  for (uint32_t slot = 0; slot < files_.size(); ++slot) {
+    context.target_is_device |=
+        files_.origin(slot).role == proto::ROLE_TARGET &&
+        (files_.info(slot).flags & abi::kSlotBlockDevice) != 0;
+  }
   context.target_must_exist =
       config.has_bitmap() ||
       (config.has_convert() && !config.convert().create());
@@ -251,15 +259,20 @@ bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
   if (outcome.verdict == vmm::Verdict::kDone && outcome.success)
     return true;
   const bool is_told = outcome.verdict == vmm::Verdict::kDone && failure_;
+  const std::string text =
+      is_told ? compat::FailureText(*failure_, ContextFor(config))
+              : VerdictText(outcome);
+  if (error_text != nullptr) {
+    *error_text = text;
+    return false;
+  }
   if (is_told) {
     WriteAll(STDERR_FILENO, compat::CorruptionText(*failure_));
     const std::string preceding = compat::PrecedingText(*failure_);
     if (!preceding.empty())
       PrintError(environment_, preceding);
   }
-  PrintError(environment_,
-             is_told ? compat::FailureText(*failure_, ContextFor(config))
-                     : VerdictText(outcome));
+  PrintError(environment_, text);
   return false;
 }
 

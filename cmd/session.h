@@ -72,6 +72,9 @@ class Session final : public vmm::Events {
 
   // Called for every finding but a failure. May be empty.
   std::function<void(const proto::Finding&)> on_finding;
+  // Where it is set, what went wrong is stored there, without the program's
+  // name, and not printed.
+  std::string* error_text = nullptr;
   // Nothing is said of what --salvage leaves out.
   bool quiet_warnings = false;
   // Called as vmm::Events::OnProgress is. May be empty.

@@ -19,9 +19,13 @@ std::string CouldNotOpen(const std::string& name, const std::string& words) {
 
 }  // namespace
 
+vmm::CacheMode ImageSource::CacheFor(vmm::CacheMode cache) const {
+  return options.direct ? Direct(cache) : cache;
+}
+
 std::optional<uint32_t> ImageSource::Open(vmm::Files& files,
                                           vmm::CacheMode cache) const {
-  return files.OpenSource(options.path, options.direct ? Direct(cache) : cache);
+  return files.OpenSource(options.path, CacheFor(cache));
 }
 
 void ImageSource::Describe(uint32_t slot, proto::Source& source) const {
@@ -57,6 +61,11 @@ ImageSource FindSource(const Environment& environment, const std::string& name,
   if (!options.error.empty()) {
     source.problem = options.error_is_whole ? options.error
                                             : CouldNotOpen(name, options.error);
+    return source;
+  }
+  if (format && options.is_protocol) {
+    source.problem =
+        CouldNotOpen(name, "A block device must be specified for \"file\"");
     return source;
   }
   if (format)

@@ -28,6 +28,8 @@ struct ImageSource {
   // Why it stands for no image, without the program's name; empty: it does.
   std::string problem;
 
+  // How the file is cached where the command line asks for `cache`.
+  vmm::CacheMode CacheFor(vmm::CacheMode cache) const;
   // Opens the file for reading: its slot, or nothing; see files.error().
   std::optional<uint32_t> Open(vmm::Files& files, vmm::CacheMode cache) const;
   // What the guest must know of it.

@@ -68,6 +68,14 @@ Words ProblemWords(const FileProblem& problem, bool strict_policy) {
 }
 
 Words CreationWords(const FileProblem& problem) {
+  if (problem.is_device) {
+    const Words words = ProblemWords(problem, false);
+    return {
+        "Protocol driver 'host_device' does not support image creation, "
+        "and opening the image failed: " +
+            words.text,
+        words.hint};
+  }
   if (!problem.lock.empty())
     return LockWords(problem);
   // What is opened but has no length of its own, such as a pipe.
@@ -200,6 +208,13 @@ Words TargetWords(const proto::Failure& failure,
   }
   if (failure.fault() == proto::FAULT_LOCKED)
     return LockWords(ProblemFor(failure, context));
+  if (context.target_is_device && failure.fault() == proto::FAULT_ERRNO &&
+      failure.error() == EINVAL) {
+    const bool is_resized = context.target_format == "qcow2";
+    return {std::string(is_resized ? "Could not resize image: " : "") +
+                "Cannot grow device files",
+            ""};
+  }
   const bool is_told_by_create =
       failure.fault() == proto::FAULT_VPC_CREATE_TOO_LARGE &&
       context.command == CommandKind::kCreate;
@@ -229,15 +244,22 @@ Words TargetWords(const proto::Failure& failure,
   return {FaultText(failure), ""};
 }
 
+// A target that exists. A directory is refused by the kernel already.
+std::string OpenTargetText(const FileProblem& problem,
+                           const FailureContext& context) {
+  if (problem.error != EISDIR)
+    return OpenProblemText(problem, context.target_path);
+  return CouldNotOpen(context.target_path) + CouldNotOpen(problem.path) +
+         ErrnoText(EISDIR);
+}
+
 std::string CreateText(const proto::Failure& failure,
                        const FailureContext& context) {
   if (failure.fault() == proto::FAULT_TARGET_TOO_SMALL)
     return "output file is smaller than input file";
   if (context.target_must_exist) {
     if (failure.fault() == proto::FAULT_REFERENCE)
-      return OpenProblemText(
-          ProblemFor(failure, context),
-          context.command == CommandKind::kBitmap ? context.target_path : "");
+      return OpenTargetText(ProblemFor(failure, context), context);
     return TargetWords(failure, context)
         .After(CouldNotOpen(context.target_path));
   }

@@ -19,6 +19,7 @@ struct FileProblem {
   std::string lock;  // the lock that was refused ("write", …), or empty
   bool lock_is_shared = false;  // another one holds it, else does not share it
   bool not_regular = false;     // a directory, FIFO or socket
+  bool is_device = false;       // a block device that was to become an output
   bool foreign_extent = false;  // of an output, and not named after it
 };
 
@@ -58,6 +59,7 @@ struct FailureContext {
   BitmapCall bitmap;
   // What was asked for of a new image; null where nothing is made.
   const proto::CreateTarget* target = nullptr;
+  bool target_is_device = false;
 };
 
 // The failure with the numbers that this release shows of it.

@@ -23,8 +23,8 @@ struct IgnoredOption {
   bool is_switch;
 };
 constexpr IgnoredOption kIgnored[] = {
-    {"read-only", true}, {"auto-read-only", true}, {"cache.no-flush", true},
-    {"discard", false},  {"detect-zeroes", false}, {"node-name", false},
+    {"auto-read-only", true}, {"cache.no-flush", true}, {"discard", false},
+    {"detect-zeroes", false}, {"node-name", false},
 };
 // Of the node below the format.
 constexpr IgnoredOption kIgnoredOfFile[] = {
@@ -194,6 +194,8 @@ class Interpreter {
       return ReadFlag(name, value, out_->direct);
     if (own == "force-share")
       return ReadFlag(name, value, out_->force_share);
+    if (own == "read-only")
+      return ReadFlag(name, value, out_->read_only);
     for (const IgnoredOption& option : kIgnored)
       if (own == option.name)
         return Ignore(option, name, value);

@@ -20,6 +20,7 @@ struct ImageOptions {
   std::optional<uint64_t> raw_size;
   bool direct = false;       // past the host's page cache
   bool force_share = false;  // as -U
+  bool read_only = false;    // of the format's node; matters to writers only
   bool is_protocol = false;  // the driver is "file": raw without its layer
   // How qemu-img names the image where its path does not say it all.
   std::string shown_name;

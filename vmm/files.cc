@@ -84,6 +84,11 @@ bool Empty(int fd, const std::string& path) {
   return true;
 }
 
+bool IsBlockDevice(const std::string& path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 // Whether `path` itself, not what a link points at, is the open file.
 bool NamesRegularFile(const std::string& path, const Files::Entry& entry) {
   struct stat status;
@@ -115,6 +120,7 @@ struct Files::State {
                uint32_t parent);
   int64_t Create(const std::string& path, CacheMode cache);
   int64_t OpenOutput(int role);
+  int64_t OpenDataFile(const std::string& path);
   int64_t OpenOutputExtent(const std::string& name);
   int64_t OpenNamed(uint32_t from, int role, const std::string& name);
   bool InChain(uint32_t slot, const Entry& entry) const;
@@ -182,14 +188,15 @@ int64_t Files::State::Open(const std::string& path, int flags, CacheMode cache,
   return fd < 0 ? Fail(errno, path) : Adopt(fd, path, flags, cache, parent);
 }
 
-// An empty file, or a device as it is.
+// An empty file, or a device as it is. Neither while others use it.
 int64_t Files::State::Create(const std::string& path, CacheMode cache) {
   const int64_t slot = Open(path, O_RDWR | O_CREAT, cache, kNoParent);
   if (slot < 0) {
+    error.is_device = IsBlockDevice(Literal(path));
     return slot;
   }
   Entry& entry = *entries[static_cast<size_t>(slot)];
-  if (!entry.regular) {
+  if (!entry.regular && !entry.block_device) {
     return slot;
   }
   const auto drop = [this, slot](int error_number) {
@@ -200,7 +207,12 @@ int64_t Files::State::Create(const std::string& path, CacheMode cache) {
   };
   Fail(0, path);
   if (TakeLocks(entry.fd, CreationLocks(), 0, &error) != 0) {
+    error.is_device = entry.block_device;
     return drop(error.error);
+  }
+  if (entry.block_device) {
+    DropLocks(entry.fd, CreationLocks());
+    return slot;
   }
   if (!Empty(entry.fd, Literal(path))) {
     return drop(static_cast<int>(-Fail(errno, path)));
@@ -229,8 +241,25 @@ int64_t Files::State::OpenOutput(int role) {
   if (path.empty()) {
     return Fail(ENOENT, "");
   }
-  return outputs.create ? Create(path, outputs.cache)
-                        : Open(path, O_RDWR, outputs.cache, kNoParent);
+  if (outputs.create) {
+    return Create(path, outputs.cache);
+  }
+  return data ? OpenDataFile(path)
+              : Open(path, O_RDWR, outputs.cache, kNoParent);
+}
+
+// The data file of a target that exists: a literal name.
+int64_t Files::State::OpenDataFile(const std::string& path) {
+  std::vector<std::string> directories = policy.allowed;
+  directories.emplace_back(DirectoryOf(Literal(outputs.target)));
+  const int flags =
+      O_RDWR | CacheFlags(outputs.cache) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  const int fd = policy.strict ? OpenBeneath(directories, path, flags)
+                               : open(path.c_str(), flags);
+  if (fd < 0) {
+    return Fail(policy.strict ? -fd : errno, path);
+  }
+  return Adopt(fd, path, flags, outputs.cache, kNoParent);
 }
 
 // A file for a part of the target. The second time it is there already.

@@ -39,6 +39,8 @@ struct FileError {
   bool lock_is_shared = false;
   // A directory, FIFO or socket where a file was expected; error is EINVAL.
   bool not_regular = false;
+  // A block device that was to become an output.
+  bool is_device = false;
   // An extent of an output that is not named after it; error is EACCES.
   bool foreign_extent = false;
   Origin origin = {};
@@ -50,7 +52,9 @@ struct Outputs {
   std::string target;
   bool create = true;  // else it must exist and keeps its bytes (-n)
   CacheMode cache = CacheMode::kWriteback;
-  std::string data_file;  // created too
+  // Created too. With -n: as the target itself names it, so that under the
+  // strict policy it must lie beneath the target's directory or an allowed one.
+  std::string data_file;
   // Parts of the image may be in files beside the target (ROLE_TARGET_EXTENT)
   // that are named after it; made or opened as the target is.
   bool has_extents = false;

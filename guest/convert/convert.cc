@@ -100,6 +100,19 @@ bool PrepareFiles(Context& context, const Writer& writer, uint64_t total_bytes,
   return true;
 }
 
+// The data file of a target that exists. The host has looked up its name before
+// any source was read.
+bool OpenDataFile(Output& output) {
+  const Result<File*> data =
+      output.opener.OpenOutput(instar_proto_Role_ROLE_TARGET_DATA);
+  if (!data.ok()) {
+    return FailedOpening(data.error(), *output.files.file);
+  }
+  output.files.data_file = data.value();
+  const Status claimed = Claim(*data.value(), kClaimFormatTarget);
+  return claimed.ok() || FailedOpening(claimed.error(), *data.value());
+}
+
 // An image below the target is read when a cluster is written in part.
 bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
@@ -115,8 +128,8 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
   }
   const ImageFacts& facts = image.value()->facts();
   if (facts.qcow2 != nullptr && facts.qcow2->has_data_file &&
-      output.files.data_file == nullptr) {
-    return FailedOpening({.fault = Fault::kUnsupported}, file);
+      output.files.data_file == nullptr && !OpenDataFile(output)) {
+    return false;
   }
   if (!facts.has_backing_file) {
     return true;
@@ -130,6 +143,11 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
                                facts.backing_file, OpenOptionsOf(context),
                                Sharing::kNothing);
   return output.backing != nullptr;
+}
+
+// Where the first byte goes.
+uint64_t TargetOffset(const instar_proto_ConvertConfig& config) {
+  return config.target_offset + config.dd.target_offset;
 }
 
 bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
@@ -156,7 +174,10 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
     return FailedOpening(target.error(), file);
   }
   output.target = target.value();
-  if (output.target->virtual_size() < config.dd.target_offset + total_bytes) {
+  const uint64_t end = config.has_target_bytes
+                           ? config.target_offset + config.target_bytes
+                           : output.target->virtual_size();
+  if (end < TargetOffset(config) + total_bytes) {
     return FailedCreating({.fault = Fault::kTargetTooSmall}, file.slot());
   }
   return true;
@@ -216,6 +237,22 @@ Packing* PreparePacking(Context& context, const Output& output,
   return packing.value();
 }
 
+// How much of the sources is data, as far as they can say; the run itself
+// reports what they cannot.
+uint64_t DataBytes(convert::Planner planner) {
+  uint64_t bytes = 0;
+  while (!planner.AtEnd()) {
+    const Result<convert::Chunk> chunk = planner.Next();
+    if (!chunk.ok()) {
+      break;
+    }
+    if (planner.CountsAsData(chunk.value())) {
+      bytes += chunk.value().length;
+    }
+  }
+  return bytes;
+}
+
 bool Move(Context& context, Sources& sources, Output& output,
           MakePacking make_packing) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
@@ -252,10 +289,12 @@ bool Move(Context& context, Sources& sources, Output& output,
       {.split =
            convert::RuleFor(config.sparse_sectors, config.zero_run_tail_splits),
        .target_reads_zero = ReadsZero(config, output),
-       .report_progress = config.progress,
+       .progress_bytes =
+           config.progress ? DataBytes(planner) : planner.total_bytes(),
+       .progress_is_data = config.progress,
        .packing = packing,
        .salvage = config.salvage,
-       .target_offset = config.dd.target_offset,
+       .target_offset = TargetOffset(config),
        .request_bytes = config.dd.block_bytes});
   if (!pipeline.ok()) {
     return FailedOpening(pipeline.error(), *output.files.file);

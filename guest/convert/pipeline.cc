@@ -170,25 +170,31 @@ bool Pipeline::ReleaseChunks() {
       out_.FreeUpTo(item.out_mark);
       stages_.FreeUpTo(item.stage_mark);
     }
+    CountProgress(item.chunk);
     ++released_;
-  }
-  if (released_ != before && options_.report_progress) {
-    ReportProgress();
   }
   return released_ != before;
 }
 
-// Some hundred reports for the whole run: what is printed moves by percents.
-void Pipeline::ReportProgress() {
-  const convert::Chunk& last = ItemAt(released_ - 1).chunk;
-  const uint64_t done = last.position + last.length;
-  const uint64_t all = planner_->total_bytes();
-  if (done - reported_progress_ < all / 256 && done != all) {
+// Some hundred reports for the whole run. What is printed moves by more than a
+// percent; whether a step of very nearly one does is the host's to say, so such
+// a step is told, and the next is measured from where it began.
+void Pipeline::CountProgress(const convert::Chunk& chunk) {
+  if (options_.progress_is_data && !planner_->CountsAsData(chunk)) {
     return;
   }
-  reported_progress_ = done;
+  progress_ += chunk.length;
+  const uint64_t all = options_.progress_bytes;
+  const uint64_t step = all / (options_.progress_is_data ? 100 : 256);
+  const uint64_t moved = progress_ - reported_progress_;
+  if (moved < step && progress_ != all) {
+    return;
+  }
+  if (moved > step + 1) {
+    reported_progress_ = progress_;
+  }
   requests_->Call(
-      {.call = abi::Call::kProgress, .offset = done, .length = all});
+      {.call = abi::Call::kProgress, .offset = progress_, .length = all});
 }
 
 void Pipeline::Fail(const Error& error, const FailurePlace& place) {

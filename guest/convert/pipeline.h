@@ -28,12 +28,15 @@ struct PipelineOptions {
   convert::SplitRule split;
   // The target reads as zeroes where nothing was written.
   bool target_reads_zero = false;
-  bool report_progress = false;
+  // Bytes that progress is a part of: all data where `progress_is_data` is set,
+  // else all bytes.
+  uint64_t progress_bytes = 0;
+  bool progress_is_data = false;
   Packing* packing = nullptr;  // -c; chunks are clusters then
   bool salvage = false;        // what cannot be read is zeroes
-  // Of dd: where the first byte goes, and the length of a request to the
-  // target, which decides where its format makes room. 0: as data comes.
-  uint64_t target_offset = 0;
+  uint64_t target_offset = 0;  // where the first byte goes
+  // Of dd: the length of a request to the target, which decides where its
+  // format makes room. 0: as data comes.
   uint64_t request_bytes = 0;
 };
 
@@ -105,6 +108,14 @@ class Pipeline {
     uint64_t mark = 0;             // of the packed ring, before the bytes
   };
 
+  // Where bytes of the sources are.
+  struct Found {
+    Extent extent;
+    Image* owner = nullptr;
+    MutableBytes out;      // where they go
+    bool is_zero = false;  // and went: `out` is filled
+  };
+
   // Consecutive pieces that lie together, in memory and in the file.
   struct WriteRun {
     File* file = nullptr;
@@ -133,6 +144,7 @@ class Pipeline {
   bool ReleaseChunks();
 
   bool PlanOne();
+  Result<Found> Locate(uint64_t position, MutableBytes room);
   Status Fill(Item& item, uint64_t sequence);
   // Reads one extent of a chunk into `out`. False: no room for it now.
   Result<bool> FillExtent(Item& item, uint64_t sequence, const Extent& extent,
@@ -157,6 +169,7 @@ class Pipeline {
   // False: no room for it now.
   Result<bool> WriteItem(Item& item, uint64_t sequence);
   Status WriteData(const Item& item, uint64_t sequence);
+  Status StoreZeroes(uint64_t position, uint64_t length);
   Status StoreData(MutableBytes bytes, uint64_t position, uint64_t sequence);
   uint64_t RequestAt(uint64_t position, uint64_t length) const;
   void AddToRun(const WriteExtent& where, MutableBytes bytes,
@@ -171,7 +184,7 @@ class Pipeline {
 
   void Wait();
   void Fail(const Error& error, const FailurePlace& place);
-  void ReportProgress();
+  void CountProgress(const convert::Chunk& chunk);
 
   Requests* requests_;
   convert::Planner* planner_;
@@ -204,7 +217,8 @@ class Pipeline {
   bool has_waiting_chunk_ = false;
   Window window_;
   WriteRun run_;
-  uint64_t reported_progress_ = 0;
+  uint64_t progress_ = 0;           // bytes that are done
+  uint64_t reported_progress_ = 0;  // of them, those the host heard of
   bool failed_ = false;
 };
 

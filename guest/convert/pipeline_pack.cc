@@ -57,7 +57,7 @@ Result<bool> Pipeline::WritePacked(const ClusterPacking& packing,
   const PackJob& job = jobs_[sequence % kMaxChunks];
   if (job.is_zero) {
     if (!options_.target_reads_zero) {
-      TRY(target_->WriteZeroes(item.chunk.position, item.chunk.length, true));
+      TRY(StoreZeroes(item.chunk.position, item.chunk.length));
     }
     return true;
   }

@@ -35,36 +35,42 @@ bool Pipeline::FillChunks() {
   return moved;
 }
 
+// What belongs to the front of `room`, the bytes from `position` on.
+Result<Pipeline::Found> Pipeline::Locate(uint64_t position, MutableBytes room) {
+  const convert::Planner::Origin origin = planner_->OriginOf(position);
+  Found found = {.out = room, .is_zero = origin.left == 0};
+  if (!found.is_zero) {
+    const uint64_t left = Min(room.size(), origin.left);
+    found.owner = origin.source;
+    found.extent = TRY(LocateAbove(origin.source, nullptr, origin.offset, left,
+                                   false, &found.owner));
+    // Past the image's end, up to a full sector, there are zeroes.
+    const uint64_t length = found.extent.length;
+    found.out = room.Prefix(length == 0 ? left : Min(length, left));
+    found.is_zero = length == 0 || (found.extent.flags & kExtentData) == 0 ||
+                    (found.extent.flags & kExtentZero) != 0;
+  }
+  if (found.is_zero) {
+    found.out.Fill(0);
+  }
+  return found;
+}
+
 // Issues reads from fill_offset_ on, until the chunk is complete or there is
 // no room for more.
 Status Pipeline::Fill(Item& item, uint64_t sequence) {
   const convert::Chunk& chunk = item.chunk;
   while (fill_offset_ < chunk.length) {
-    const convert::Planner::Origin origin =
-        planner_->OriginOf(chunk.position + fill_offset_);
-    if (origin.left == 0) {
-      TRY(item.data.Slice(fill_offset_, chunk.length - fill_offset_)).Fill(0);
-      fill_offset_ = chunk.length;
-      break;
+    const MutableBytes rest =
+        TRY(item.data.Slice(fill_offset_, chunk.length - fill_offset_));
+    const Found found = TRY(Locate(chunk.position + fill_offset_, rest));
+    const bool done =
+        found.is_zero ||
+        TRY(FillExtent(item, sequence, found.extent, *found.owner, found.out));
+    if (!done) {
+      return {};
     }
-    const uint64_t left = Min(chunk.length - fill_offset_, origin.left);
-    Image* owner = origin.source;
-    const Extent extent = TRY(LocateAbove(origin.source, nullptr, origin.offset,
-                                          left, false, &owner));
-    // Past the image's end, up to a full sector, there are zeroes.
-    const uint64_t length =
-        extent.length == 0 ? left : Min(extent.length, left);
-    const MutableBytes out = TRY(item.data.Slice(fill_offset_, length));
-    if (extent.length == 0 || (extent.flags & kExtentData) == 0 ||
-        (extent.flags & kExtentZero) != 0) {
-      out.Fill(0);
-    } else {
-      const bool issued = TRY(FillExtent(item, sequence, extent, *owner, out));
-      if (!issued) {
-        return {};
-      }
-    }
-    fill_offset_ += length;
+    fill_offset_ += found.out.size();
   }
   return {};
 }

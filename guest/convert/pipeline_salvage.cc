@@ -2,7 +2,6 @@
 #include "guest/convert/pipeline.h"
 #include "guest/rt/findings.h"
 #include "lib/base/checked.h"
-#include "lib/format/chain.h"
 
 namespace instar::guest {
 
@@ -27,25 +26,19 @@ void Pipeline::Mend(Item& item) {
 Status Pipeline::ReadSector(uint64_t position, MutableBytes out) {
   uint64_t done = 0;
   while (done < out.size()) {
-    const convert::Planner::Origin origin = planner_->OriginOf(position + done);
-    const uint64_t left = Min(out.size() - done, origin.left);
-    Image* owner = origin.source;
-    const Extent extent = TRY(LocateAbove(origin.source, nullptr, origin.offset,
-                                          left, false, &owner));
-    const uint64_t length =
-        extent.length == 0 ? left : Min(extent.length, left);
-    const MutableBytes piece = TRY(out.Slice(done, length));
-    if (extent.length == 0 || (extent.flags & kExtentData) == 0 ||
-        (extent.flags & kExtentZero) != 0) {
-      piece.Fill(0);
+    const MutableBytes rest = TRY(out.Slice(done, out.size() - done));
+    const Found found = TRY(Locate(position + done, rest));
+    const Extent& extent = found.extent;
+    if (found.is_zero) {
+      // Filled already.
     } else if ((extent.flags & kExtentCompressed) != 0) {
-      TRY(long_cluster_->Read(extent, *owner, piece));
+      TRY(long_cluster_->Read(extent, *found.owner, found.out));
     } else if ((extent.flags & kExtentOffset) != 0) {
-      TRY(extent.file->ReadAt(extent.host_offset, piece));
+      TRY(extent.file->ReadAt(extent.host_offset, found.out));
     } else {
       return Error{.fault = Fault::kUnsupported};
     }
-    done += length;
+    done += found.out.size();
   }
   return {};
 }

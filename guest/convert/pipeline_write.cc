@@ -49,7 +49,7 @@ Result<bool> Pipeline::WriteItem(Item& item, uint64_t sequence) {
   } else if (options_.split.sparse_sectors == 0) {
     TRY(StoreData(zeroes_.Prefix(chunk.length), chunk.position, sequence));
   } else if (!options_.target_reads_zero) {
-    TRY(target_->WriteZeroes(chunk.position, chunk.length, true));
+    TRY(StoreZeroes(chunk.position, chunk.length));
   }
   return true;
 }
@@ -69,7 +69,7 @@ Status Pipeline::WriteData(const Item& item, uint64_t sequence) {
         return stored;
       }
     } else if (!options_.target_reads_zero) {
-      const Status zeroed = target_->WriteZeroes(position, length, true);
+      const Status zeroed = StoreZeroes(position, length);
       if (!zeroed.ok()) {
         return zeroed;
       }
@@ -89,6 +89,21 @@ uint64_t Pipeline::RequestAt(uint64_t position, uint64_t length) const {
   }
   const uint64_t end = (position / block + 1) * block;
   return Min(length, DivRoundUp(end, 512) * 512 - position);
+}
+
+Status Pipeline::StoreZeroes(uint64_t position, uint64_t length) {
+  position += options_.target_offset;
+  if (!target_->zeroes_are_data()) {
+    return target_->WriteZeroes(position, length, true);
+  }
+  uint64_t done = 0;
+  while (done < length) {
+    const WriteExtent where =
+        TRY(target_->Allocate(position + done, length - done));
+    TRY(where.file->WriteZeroes(where.host_offset, where.length, false));
+    done += where.length;
+  }
+  return {};
 }
 
 Status Pipeline::StoreData(MutableBytes bytes, uint64_t position,

@@ -68,7 +68,7 @@ class Workers {
   friend void RunWorker(uint64_t vcpu);
   [[noreturn]] void Work(uint64_t vcpu);
 
-  static constexpr uint32_t kQueueEntries = 512;
+  static constexpr uint32_t kQueueEntries = 256;
 
   Task* Take();
   void Lock();

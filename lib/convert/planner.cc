@@ -104,6 +104,12 @@ Chunk Planner::WholeClusters(Chunk chunk) const {
   return chunk;
 }
 
+bool Planner::CountsAsData(const Chunk& chunk) const {
+  return chunk.kind == ChunkKind::kData ||
+         (chunk.kind == ChunkKind::kZero && options_.zeroes_are_data) ||
+         chunk.length < options_.cluster_sectors * 512;
+}
+
 Chunk Planner::NextOfPart() {
   const uint64_t length =
       Min(total_sectors_ - sector_, options_.buffer_sectors);

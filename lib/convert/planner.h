@@ -66,6 +66,9 @@ class Planner {
   // is the image that could not say what it holds.
   // REQUIRES: !AtEnd().
   Result<Chunk> Next();
+  // Whether qemu-img takes the chunk for data when it shows progress: it does
+  // so where zeroes make no whole cluster, too.
+  bool CountsAsData(const Chunk& chunk) const;
   const Image* failed_source() const { return sources_[current_]; }
   uint64_t failed_offset() const { return (sector_ - current_start_) * 512; }
 

@@ -124,5 +124,19 @@ TEST_F(PlannerTest, ZeroesBehindTheTargetsBackingFileAreLeftOut) {
             "z0+128 b128+128 ");
 }
 
+TEST_F(PlannerTest, ZeroesThatMakeNoWholeClusterCountAsData) {
+  StringImage image(file_, "z", kCluster);
+  Image* const images[] = {&image};
+  const Planner plain(images, {});
+  const Planner packed(images, {.cluster_sectors = kCluster / 512});
+  const Planner full(images, {.zeroes_are_data = true});
+  const Chunk whole = {.length = kCluster, .kind = ChunkKind::kZero};
+  const Chunk tail = {.length = 512, .kind = ChunkKind::kZero};
+  EXPECT_FALSE(plain.CountsAsData(tail));
+  EXPECT_FALSE(packed.CountsAsData(whole));
+  EXPECT_TRUE(packed.CountsAsData(tail));
+  EXPECT_TRUE(full.CountsAsData(whole));
+}
+
 }  // namespace
 }  // namespace instar::convert

@@ -139,20 +139,31 @@ class Target {
     return Error{.fault = Fault::kUnsupported};
   }
 
-  // Makes [offset, +length) read as zeroes.
-  virtual Status WriteZeroes(uint64_t offset, uint64_t length,
-                             bool may_unmap) = 0;
+  // The format cannot say that bytes are zero: they are stored like all data,
+  // and there is no WriteZeroes.
+  bool zeroes_are_data() const { return zeroes_are_data_; }
+  // Makes [offset, +length) read as zeroes. REQUIRES: !zeroes_are_data().
+  virtual Status WriteZeroes(uint64_t /*offset*/, uint64_t /*length*/,
+                             bool /*may_unmap*/) {
+    return Error{.fault = Fault::kUnsupported};
+  }
 
   // Writes out all metadata. Nothing may be called afterwards.
   virtual Status Finish() = 0;
 
  protected:
-  Target(uint64_t virtual_size, uint64_t cluster_size)
-      : virtual_size_(virtual_size), cluster_size_(cluster_size) {}
+  Target(uint64_t virtual_size, uint64_t cluster_size,
+         bool zeroes_are_data = false)
+      : virtual_size_(virtual_size),
+        cluster_size_(cluster_size),
+        zeroes_are_data_(zeroes_are_data) {}
   ~Target() = default;
 
   uint64_t virtual_size_;
   uint64_t cluster_size_;
+
+ private:
+  bool zeroes_are_data_;
 };
 
 // The files that an image is made of.

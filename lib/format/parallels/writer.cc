@@ -72,7 +72,7 @@ Status Create(Arena& arena, const TargetFiles& files,
 class ParallelsTarget final : public Target {
  public:
   ParallelsTarget(File& file, const Header& header)
-      : Target(header.num_sectors * kSectorBytes, header.cluster_size()),
+      : Target(header.num_sectors * kSectorBytes, header.cluster_size(), true),
         file_(&file),
         header_(header),
         old_size_(file.size()) {}
@@ -83,7 +83,6 @@ class ParallelsTarget final : public Target {
   Status Open(Arena& arena);
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
-  Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
   Status Finish() override;
 
  private:
@@ -185,17 +184,6 @@ Result<WriteExtent> ParallelsTarget::Allocate(uint64_t offset,
 }
 
 // There is no mark for zeroes.
-Status ParallelsTarget::WriteZeroes(uint64_t offset, uint64_t length,
-                                    bool /*may_unmap*/) {
-  uint64_t done = 0;
-  while (done < length) {
-    const WriteExtent extent = TRY(Allocate(offset + done, length - done));
-    TRY(file_->WriteZeroes(extent.host_offset, extent.length, false));
-    done += extent.length;
-  }
-  return {};
-}
-
 Status ParallelsTarget::Finish() {
   if (is_marked_) {
     TRY(SetInUse(0));

@@ -74,7 +74,7 @@ Status Create(Arena& arena, const TargetFiles& files,
 class QcowTarget final : public Target {
  public:
   QcowTarget(LayerCopy copy, File& file, Image* backing, const Header& header)
-      : Target(header.virtual_size(), header.cluster_size()),
+      : Target(header.virtual_size(), header.cluster_size(), true),
         copy_(copy),
         file_(&file),
         backing_(backing),
@@ -88,10 +88,15 @@ class QcowTarget final : public Target {
   Status Open(Arena& arena);
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
-  Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
+  Result<PackRules> Packing() const override { return PackRules{}; }
+  Result<WriteExtent> AllocatePacked(uint64_t offset, uint64_t packed_bytes,
+                                     MutableBytes prefix) override;
   Status Finish() override;
 
  private:
+  uint64_t PageBytes() const {
+    return Min(cluster_size_, EntryCache::kMaxPageBytes);
+  }
   // `bytes` at the end of the file, from the start of a cluster on.
   Result<uint64_t> TakeEnd(uint64_t bytes);
   // The L2 entry of the cluster at guest offset `start`.
@@ -114,10 +119,10 @@ class QcowTarget final : public Target {
 };
 
 Status QcowTarget::Open(Arena& arena) {
-  // Tables share no page with data: data begins at whole clusters.
-  const uint64_t page = Min(cluster_size_, EntryCache::kMaxPageBytes);
-  TRY(l1_.Init(arena, *file_, page, kL1Pages));
-  return l2_.Init(arena, *file_, page, kL2Pages);
+  // Tables share no page with data: whatever is taken begins at a whole
+  // cluster, or behind a whole page.
+  TRY(l1_.Init(arena, *file_, PageBytes(), kL1Pages));
+  return l2_.Init(arena, *file_, PageBytes(), kL2Pages);
 }
 
 Result<uint64_t> QcowTarget::TakeEnd(uint64_t bytes) {
@@ -131,12 +136,13 @@ Result<uint64_t> QcowTarget::EntryOffset(uint64_t start) {
       header_.l1_offset + (start >> header_.l2_coverage_bits()) * kEntryBytes;
   uint64_t table = TRY(l1_.Get<Be64>(l1_entry));
   if (table == 0) {
-    table = TRY(TakeEnd(header_.l2_bytes()));
+    table = TRY(
+        TakeEnd(AlignDown(header_.l2_bytes() + PageBytes() - 1, PageBytes())));
     TRY(file_->Reserve(table, header_.l2_bytes()));
     TRY(l1_.Put<Be64>(l1_entry, table));
   }
   // Elsewhere a page of it might hold something else.
-  if (table % Min(cluster_size_, EntryCache::kMaxPageBytes) != 0) {
+  if (table % PageBytes() != 0) {
     return kInvalid;
   }
   const uint64_t mask = (uint64_t{1} << header_.l2_bits) - 1;
@@ -207,18 +213,27 @@ Result<WriteExtent> QcowTarget::Allocate(uint64_t offset, uint64_t length) {
   return extent;
 }
 
-// There is no mark for zeroes.
-Status QcowTarget::WriteZeroes(uint64_t offset, uint64_t length,
-                               bool /*may_unmap*/) {
-  uint64_t done = 0;
-  while (done < length) {
-    const WriteExtent extent = TRY(Allocate(offset + done, length - done));
-    TRY(file_->WriteZeroes(extent.host_offset, extent.length, false));
-    done += extent.length;
+// As qemu-img has it, at the next sector; the length is in the entry. What the
+// cluster was is lost.
+Result<WriteExtent> QcowTarget::AllocatePacked(uint64_t offset,
+                                               uint64_t packed_bytes,
+                                               MutableBytes /*prefix*/) {
+  INSTAR_CHECK(packed_bytes != 0 && packed_bytes < cluster_size_);
+  const uint64_t at = TRY(EntryOffset(offset));
+  // A table may be what the file ended with.
+  const uint64_t unit = end_ == old_size_ ? cluster_size_ : kSectorBytes;
+  const uint64_t host = TRY(CheckedAlignUp(end_, unit));
+  const uint64_t offset_bits = 63 - header_.cluster_bits;
+  if (host >> offset_bits != 0) {
+    return kInvalid;
   }
-  return {};
+  end_ = TRY(CheckedAdd(host, packed_bytes));
+  TRY(l2_.Put<Be64>(at, kEntryCompressed | packed_bytes << offset_bits | host));
+  return WriteExtent{
+      .length = packed_bytes, .file = file_, .host_offset = host};
 }
 
+// There is no mark for zeroes.
 Status QcowTarget::Finish() {
   TRY(l2_.Flush());
   TRY(l1_.Flush());

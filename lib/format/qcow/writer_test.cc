@@ -69,5 +69,39 @@ TEST(QcowWriter, WritesInPlaceWhatIsThere) {
   EXPECT_EQ(second.value().host_offset, first.value().host_offset + 512);
 }
 
+TEST(QcowWriter, PacksToTheNextSectorWithTheLengthInTheEntry) {
+  MemoryFile file;
+  ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
+  Memory memory;
+  const auto target = Open(memory, file);
+  ASSERT_TRUE(target.ok());
+  const auto first = target.value()->AllocatePacked(0, 100, {});
+  const auto second = target.value()->AllocatePacked(4096, 700, {});
+  ASSERT_TRUE(first.ok() && second.ok());
+  const uint64_t host = first.value().host_offset;
+  EXPECT_EQ(host % 512, 0);
+  EXPECT_EQ(first.value().length, 100);
+  EXPECT_EQ(second.value().host_offset, host + 512);
+  ASSERT_TRUE(target.value()->Finish().ok());
+  const uint64_t table = At<Be64>(file, 48);
+  EXPECT_EQ(At<Be64>(file, table),
+            kEntryCompressed | uint64_t{100} << (63 - 12) | host);
+  EXPECT_EQ(At<Be64>(file, table + 8),
+            kEntryCompressed | uint64_t{700} << (63 - 12) | (host + 512));
+  EXPECT_EQ(file.size(), host + 512 + 700);
+}
+
+TEST(QcowWriter, PackedClusterReplacesWhatIsThere) {
+  MemoryFile file;
+  ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
+  Memory memory;
+  const auto target = Open(memory, file);
+  ASSERT_TRUE(target.ok());
+  const auto plain = target.value()->Allocate(0, 4096);
+  const auto packed = target.value()->AllocatePacked(0, 100, {});
+  ASSERT_TRUE(plain.ok() && packed.ok());
+  EXPECT_GE(packed.value().host_offset, plain.value().host_offset + 4096);
+}
+
 }  // namespace
 }  // namespace instar::qcow

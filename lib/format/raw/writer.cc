@@ -48,8 +48,11 @@ Status Create(Arena& /*arena*/, const TargetFiles& files,
   File& file = *files.file;
   TRY(Validate(options));
   const uint64_t size = TRY(CheckedAlignUp(options.size, kSectorBytes));
+  // Of a device, which is as long as it was, only the first sector.
+  const bool is_device = file.size() != 0;
   TRY(file.Truncate(size, FileMode(options.preallocation)));
-  return size == 0 ? Status() : WriteFirstBlock(file, size);
+  return size == 0 ? Status()
+                   : WriteFirstBlock(file, is_device ? kSectorBytes : size);
 }
 
 Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,

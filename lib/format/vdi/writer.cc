@@ -91,7 +91,7 @@ class VdiTarget final : public Target {
  public:
   VdiTarget(File& file, const Header& header, const TableWindow& map)
       : Target(header.disk_bytes,
-               header.image_type == kTypeStatic ? 0 : kBlockBytes),
+               header.image_type == kTypeStatic ? 0 : kBlockBytes, true),
         file_(&file),
         old_size_(file.size()),
         header_(header),
@@ -101,7 +101,6 @@ class VdiTarget final : public Target {
   VdiTarget& operator=(const VdiTarget&) = delete;
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
-  Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
   Status Finish() override;
 
  private:
@@ -150,17 +149,6 @@ Status VdiTarget::Clear(uint64_t host_offset, uint64_t length) {
 }
 
 // The format has an entry for blocks of zeroes, which qemu-img does not write.
-Status VdiTarget::WriteZeroes(uint64_t offset, uint64_t length,
-                              bool /*may_unmap*/) {
-  uint64_t done = 0;
-  while (done < length) {
-    const WriteExtent extent = TRY(Allocate(offset + done, length - done));
-    TRY(file_->WriteZeroes(extent.host_offset, extent.length, false));
-    done += extent.length;
-  }
-  return {};
-}
-
 Status VdiTarget::Finish() {
   TRY(map_.Flush());
   if (num_allocated_ == header_.num_allocated) {

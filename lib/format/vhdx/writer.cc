@@ -24,7 +24,7 @@ class VhdxTarget final : public Target {
  public:
   VhdxTarget(File& file, const Header& header, const Structure& structure)
       : Target(AlignDown(structure.parameters.virtual_size, kSectorBytes),
-               structure.parameters.block_bytes),
+               structure.parameters.block_bytes, true),
         file_(&file),
         header_(header),
         bat_region_(structure.regions.bat()),
@@ -37,7 +37,6 @@ class VhdxTarget final : public Target {
   Status Open(Arena& arena);
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
-  Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
   Status Finish() override;
 
  private:
@@ -101,17 +100,6 @@ Result<uint64_t> VhdxTarget::AddBlock(uint64_t place) {
   const ByteView bytes = TRY(bat_.View(sector, kLogSectorBytes));
   TRY(log_.Add(bat_region_.offset + sector, bytes, end, guids_));
   return host;
-}
-
-Status VhdxTarget::WriteZeroes(uint64_t offset, uint64_t length,
-                               bool /*may_unmap*/) {
-  uint64_t done = 0;
-  while (done < length) {
-    const WriteExtent extent = TRY(Allocate(offset + done, length - done));
-    TRY(file_->WriteZeroes(extent.host_offset, extent.length, false));
-    done += extent.length;
-  }
-  return {};
 }
 
 // Both headers as they are after so many updates in turn: one pair for the

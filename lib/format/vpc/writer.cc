@@ -16,7 +16,8 @@ constexpr int32_t kNoSpace = 28;  // ENOSPC
 class VpcTarget final : public Target {
  public:
   VpcTarget(File& file, const Header& header)
-      : Target(header.virtual_size, header.is_flat() ? 0 : header.block_bytes),
+      : Target(header.virtual_size, header.is_flat() ? 0 : header.block_bytes,
+               true),
         file_(&file),
         old_size_(file.size()),
         header_(header) {}
@@ -27,7 +28,6 @@ class VpcTarget final : public Target {
   Status Open(Arena& arena);
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
-  Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
   Status Finish() override;
 
  private:
@@ -101,17 +101,6 @@ Status VpcTarget::MarkAllUsed(uint64_t block_offset) {
   last_used_ = block_offset;
   return bitmap_.empty() ? Status()
                          : file_->WriteAt(block_offset, bitmap_.view());
-}
-
-Status VpcTarget::WriteZeroes(uint64_t offset, uint64_t length,
-                              bool /*may_unmap*/) {
-  uint64_t done = 0;
-  while (done < length) {
-    const WriteExtent extent = TRY(Allocate(offset + done, length - done));
-    TRY(file_->WriteZeroes(extent.host_offset, extent.length, false));
-    done += extent.length;
-  }
-  return {};
 }
 
 Status VpcTarget::Finish() {
