@@ -3,14 +3,9 @@
 #include "guest/convert/pipeline.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 
 namespace instar::guest {
-namespace {
-
-constexpr int32_t kInvalidErrno = 22;
-
-}  // namespace
-
 Status ClusterPacking::Prepare(Pipeline& pipeline, Arena& arena) {
   return pipeline.PreparePacking(arena);
 }
@@ -67,7 +62,7 @@ Result<bool> Pipeline::WritePacked(const ClusterPacking& packing,
       item.chunk.length == packing.cluster_bytes() ||
       item.chunk.position + item.chunk.length == target_->virtual_size();
   if (!whole) {
-    return Error{.fault = Fault::kErrno, .error = kInvalidErrno};
+    return Error{.fault = Fault::kErrno, .error = kEinval};
   }
   if (job.packed_bytes == 0) {
     TRY(StoreData(item.data.Prefix(item.chunk.length), item.chunk.position,

@@ -2,11 +2,11 @@
 #include "guest/convert/pipeline.h"
 #include "guest/rt/findings.h"
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 
 namespace instar::guest {
 
 void Pipeline::Mend(Item& item) {
-  constexpr int32_t kIoError = 5;  // EIO
   item.damaged = false;
   for (uint64_t at = 0; at < item.chunk.length; at += convert::kSectorBytes) {
     const MutableBytes sector =
@@ -18,7 +18,7 @@ void Pipeline::Mend(Item& item) {
       const int32_t error = status.error().error;
       ReportWarning({.fault = Fault::kUnreadable,
                      .value = position,
-                     .error = error == 0 ? kIoError : error});
+                     .error = error == 0 ? kEio : error});
     }
   }
 }

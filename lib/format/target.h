@@ -5,6 +5,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/bytes.h"
+#include "lib/base/errno.h"
 #include "lib/base/file.h"
 #include "lib/base/opener.h"
 #include "lib/base/result.h"
@@ -125,8 +126,7 @@ class Target {
 
   // Whether and how clusters can be packed. Errors: kErrno (not supported).
   virtual Result<PackRules> Packing() const {
-    constexpr int32_t kNotSupported = 95;  // EOPNOTSUPP
-    return Error{.fault = Fault::kErrno, .error = kNotSupported};
+    return Error{.fault = Fault::kErrno, .error = kEopnotsupp};
   }
 
   // Makes room for the cluster at `offset`, packed into `packed_bytes`, which

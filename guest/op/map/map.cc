@@ -5,6 +5,7 @@
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/chain.h"
 
 namespace instar::guest {
@@ -63,7 +64,7 @@ class Mapping {
       const LayerExtent found =
           TRY(LocateByLayer(&top_, run_.end(), end - run_.end()));
       if (found.extent.length == 0) {
-        return Error{.fault = Fault::kErrno, .error = kIoError};
+        return Error{.fault = Fault::kErrno, .error = kEio};
       }
       const MapEntry next = EntryOf(run_.end(), found);
       if (Joins(next)) {
@@ -85,8 +86,6 @@ class Mapping {
   uint64_t position() const { return run_.end(); }
 
  private:
-  static constexpr int32_t kIoError = 5;  // EIO
-
   bool Joins(const MapEntry& next) const {
     const bool has_offset =
         (next.kind & instar_proto_MapKind_MAP_KIND_OFFSET) != 0;

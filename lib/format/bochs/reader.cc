@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/block_cache.h"
 #include "lib/format/bochs/layout.h"
 #include "lib/format/image.h"
@@ -12,8 +13,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'b', 'o', 'c', 'h', 's'};
 constexpr ByteView kNameView{kName, sizeof kName};
-
-constexpr int32_t kEio = 5;
 
 // One block of the catalog, one of a bitmap.
 constexpr uint64_t kCachedBlocks = 2;

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/block_cache.h"
 #include "lib/format/cloop/layout.h"
 #include "lib/format/image.h"
@@ -12,8 +13,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'c', 'l', 'o', 'o', 'p'};
 constexpr ByteView kNameView{kName, sizeof kName};
-
-constexpr int32_t kEio = 5;
 
 // A block may begin here at the latest, so that it ends where a file can.
 constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max() / 2;

@@ -1,12 +1,11 @@
 #include "lib/format/dmg/chunk_walk.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/dmg/layout.h"
 
 namespace instar::dmg {
 namespace {
-
-constexpr int32_t kEinval = 22;
 
 // Characters of base64 that make three bytes.
 constexpr uint64_t kGroup = 4;

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/block_cache.h"
 #include "lib/format/dmg/chunk_table.h"
 #include "lib/format/dmg/chunk_walk.h"
@@ -14,8 +15,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'d', 'm', 'g'};
 constexpr ByteView kNameView{kName, sizeof kName};
-
-constexpr int32_t kEio = 5;
 
 // One block of the table, one more for tags across the border of two.
 constexpr uint64_t kCachedBlocks = 2;
@@ -43,7 +42,6 @@ Error Broken() {
 
 // The structure's own errors have no words in qemu.
 Error Worded(const Error& error) {
-  constexpr int32_t kEinval = 22;
   const bool broken = error.fault == Fault::kErrno && error.error == kEinval;
   return broken ? Broken() : error;
 }

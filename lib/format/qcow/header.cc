@@ -3,12 +3,12 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow/layout.h"
 
 namespace instar::qcow {
 namespace {
 
-constexpr int32_t kIoError = 5;  // EIO
 constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
 // The longest single read of qemu's block layer; it reads the L1 table in one.
 constexpr uint64_t kMaxReadBytes = 0x7fffffff / 512 * 512;
@@ -46,7 +46,7 @@ Status CheckL1Table(const Header& header) {
   }
   const uint64_t bytes = entries * kEntryBytes;
   if (bytes > kMaxReadBytes || header.l1_offset > kMaxOffset - bytes) {
-    return Error{.fault = Fault::kOpenWithoutWords, .error = kIoError};
+    return Error{.fault = Fault::kOpenWithoutWords, .error = kEio};
   }
   return {};
 }
@@ -60,7 +60,7 @@ Status CheckBackingName(const Header& header) {
     return Wrong(Fault::kQcowBackingNameTooLong, bytes);
   }
   if (header.backing_file_offset > kMaxOffset - bytes) {
-    return Error{.fault = Fault::kOpenWithoutWords, .error = kIoError};
+    return Error{.fault = Fault::kOpenWithoutWords, .error = kEio};
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "lib/format/qcow2/bitmaps.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 
 namespace instar::qcow2 {
 namespace {
@@ -50,8 +51,6 @@ Status Visit(const Raw& raw, ByteView name, FactsVisitor& visitor) {
 }
 
 // Errnos that qemu-img adds to what it says of a bitmap's table and data.
-constexpr int32_t kIoError = 5;
-constexpr int32_t kInvalidArgument = 22;
 
 Error Named(Fault fault, ByteView name, Arena& arena, int32_t error = 0) {
   const MutableBytes text = TRY(arena.Allocate(name.size(), 1));
@@ -80,7 +79,7 @@ Status CheckTable(BlockCache& cache, const Header& header, const Raw& raw,
   const uint64_t entries = raw.Get<L::kTableEntries>();
   const uint64_t table = raw.Get<L::kTableOffset>();
   if (table > kMaxReadOffset - entries * Be64::kSize) {
-    return Named(Fault::kQcow2BitmapTable, name, arena, kIoError);
+    return Named(Fault::kQcow2BitmapTable, name, arena, kEio);
   }
   for (uint64_t i = 0; i < entries; ++i) {
     const uint64_t entry = TRY(cache.At<Be64>(table + i * Be64::kSize));
@@ -88,11 +87,11 @@ Status CheckTable(BlockCache& cache, const Header& header, const Raw& raw,
     const bool has_flag = (entry & kBitmapTableAllOnes) != 0;
     if ((entry & kBitmapTableReservedMask) != 0 || (offset != 0 && has_flag) ||
         offset % header.cluster_size() != 0) {
-      return Named(Fault::kQcow2BitmapTable, name, arena, kInvalidArgument);
+      return Named(Fault::kQcow2BitmapTable, name, arena, kEinval);
     }
   }
   if (entries != NeededClusters(header, raw)) {
-    return Named(Fault::kQcow2BitmapData, name, arena, kInvalidArgument);
+    return Named(Fault::kQcow2BitmapData, name, arena, kEinval);
   }
   return {};
 }

@@ -1,4 +1,5 @@
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/check_references.h"
 
 namespace instar::qcow2 {
@@ -21,7 +22,7 @@ bool IsSound(const CheckRun& run, uint64_t entry) {
 Status WalkTable(CheckRun& run, CheckRoom& room, const BitmapTable& table,
                  bool count) {
   if (table.offset > kMaxReadOffset - table.num_entries * Be64::kSize) {
-    return EndsWith(kIoError);
+    return EndsWith(kEio);
   }
   const uint64_t stored =
       table.offset >= run.file_bytes
@@ -37,7 +38,7 @@ Status WalkTable(CheckRun& run, CheckRoom& room, const BitmapTable& table,
     for (uint64_t i = 0; i < entries.size(); ++i) {
       if (!count) {
         if (!IsSound(run, entries[i])) {
-          return EndsWith(kInvalidArgument);
+          return EndsWith(kEinval);
         }
         continue;
       }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "lib/base/errno.h"
 #include "lib/base/file.h"
 #include "lib/base/result.h"
 #include "lib/format/block_cache.h"
@@ -12,12 +13,6 @@
 #include "lib/format/qcow2/header.h"
 
 namespace instar::qcow2 {
-
-// Errnos with which qemu-img ends a check.
-inline constexpr int32_t kIoError = 5;
-inline constexpr int32_t kOutOfMemory = 12;
-inline constexpr int32_t kInvalidArgument = 22;
-inline constexpr int32_t kFileTooLarge = 27;
 
 // The end of a check that does not get to its end.
 inline Error EndsWith(int32_t error) {

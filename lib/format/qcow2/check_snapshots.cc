@@ -1,4 +1,5 @@
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/check_references.h"
 
 namespace instar::qcow2 {
@@ -93,7 +94,7 @@ Status CheckPlace(CheckRun& run) {
       too_many ? Fault::kCheckSnapshotsTooMany
                : Fault::kCheckSnapshotTableOffset,
       run.header.num_snapshots - Min(run.header.num_snapshots, kMaxSnapshots),
-      too_many ? kFileTooLarge : kInvalidArgument);
+      too_many ? kEfbig : kEinval);
 }
 
 // The length of the whole table.
@@ -103,11 +104,11 @@ Status MeasureTable(CheckRun& run) {
   for (uint64_t i = 0; i < run.header.num_snapshots; ++i) {
     const Entry entry = TRY(ReadEntry(run, at));
     if (entry.extra_bytes > kMaxSnapshotExtraBytes) {
-      return Unreadable(run, Fault::kCheckSnapshotExtra, i, kFileTooLarge);
+      return Unreadable(run, Fault::kCheckSnapshotExtra, i, kEfbig);
     }
     if (entry.end - start > kMaxSnapshotTableBytes) {
       return Unreadable(run, Fault::kCheckSnapshotTableTooBig,
-                        run.header.num_snapshots - i, kFileTooLarge);
+                        run.header.num_snapshots - i, kEfbig);
     }
     at = entry.end;
   }

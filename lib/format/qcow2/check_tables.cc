@@ -1,4 +1,5 @@
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/check_references.h"
 #include "lib/format/qcow2/l2_entry.h"
 
@@ -186,7 +187,7 @@ Status CountTables(CheckRun& run, CheckRoom& room, L1Table l1, bool active) {
   TRY(room.counts.AddRegion(run, l1.offset, bytes));
   if (bytes != 0 && l1.offset > kMaxReadOffset - bytes) {
     TRY(run.CheckError(Problem(Fault::kCheckL1Read)));
-    return EndsWith(kIoError);
+    return EndsWith(kEio);
   }
   TableCounter counter(run, room.counts, active);
   TableWalk walk(*run.file, room.batch, room.chunk, l1, ~uint64_t{0});

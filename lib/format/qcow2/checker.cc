@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 #include "lib/format/qcow2/check_references.h"
 #include "lib/format/qcow2/check_run.h"
@@ -35,7 +36,7 @@ Status CountReferences(CheckRun& run, CheckRoom& room) {
 Status CheckReferences(Arena& arena, CheckRun& run) {
   if (run.num_clusters > kMaxClusters) {
     ++run.result.check_errors;
-    return EndsWith(kFileTooLarge);
+    return EndsWith(kEfbig);
   }
   run.result.total_clusters =
       DivRoundUp(run.header.virtual_size(), run.cluster_size());

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/create.h"
 #include "lib/format/qcow2/create_header.h"
 #include "lib/format/qcow2/geometry.h"
@@ -14,8 +15,6 @@ constexpr uint64_t kMinExtendedL2Cluster = 16384;
 constexpr uint32_t kMaxRefcountBits = uint32_t{1} << kMaxRefcountOrder;
 
 // What the name of a backing file does not fit into: errnos of Linux.
-constexpr int32_t kInvalid = 22;
-constexpr int32_t kNoSpace = 28;
 
 Error Refused(Fault fault, uint64_t value = 0) {
   return {.fault = fault, .value = value};
@@ -91,14 +90,14 @@ Status CheckNames(const CreateOptions& options) {
   if (ExtensionsEnd(options) > options.qcow2.cluster_size) {
     return Error{.fault = Fault::kErrno,
                  .value = ExtensionsEnd(options),
-                 .error = kNoSpace};
+                 .error = kEnospc};
   }
   const uint64_t length = options.backing_file.size();
   const bool too_long = length > kMaxBackingNameBytes;
   if (too_long || HeaderEnd(options) > options.qcow2.cluster_size) {
     return Error{.fault = Fault::kQcow2CreateBackingNameTooLong,
                  .value = length,
-                 .error = too_long ? kInvalid : kNoSpace};
+                 .error = too_long ? kEinval : kEnospc};
   }
   return {};
 }

@@ -1,14 +1,13 @@
 #include "lib/format/qcow2/header_rewrite.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/create_header.h"
 #include "lib/format/qcow2/extensions.h"
 #include "lib/format/qcow2/layout.h"
 
 namespace instar::qcow2 {
 namespace {
-
-constexpr int32_t kNoSpace = 28;  // ENOSPC
 
 struct Extension {
   uint32_t type = kExtensionEnd;
@@ -59,7 +58,7 @@ Status HeaderRewrite::Init(Arena& arena, File& file, const Header& header) {
 Status HeaderRewrite::Write(const HeaderChanges& changes) {
   new_.Fill(0);
   if (!Build(changes).ok()) {
-    return Error{.fault = Fault::kErrno, .error = kNoSpace};
+    return Error{.fault = Fault::kErrno, .error = kEnospc};
   }
   return file_->WriteAt(0, new_.view());
 }

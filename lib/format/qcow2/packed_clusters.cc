@@ -1,14 +1,14 @@
 // Writing compressed clusters: they lie one behind the other, wherever the last
 // one ended (qcow2.txt, "Compressed Clusters Descriptor").
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/qcow2_target.h"
 
 namespace instar::qcow2 {
 
 Result<PackRules> Qcow2Target::Packing() const {
-  constexpr int32_t kNotSupported = 95;  // EOPNOTSUPP
   if (geometry_.external_data) {
-    return Error{.fault = Fault::kErrno, .error = kNotSupported};
+    return Error{.fault = Fault::kErrno, .error = kEopnotsupp};
   }
   return PackRules{.method = geometry_.compression == Compression::kZstd
                                  ? codec::PackMethod::kZstd
@@ -40,14 +40,13 @@ Result<WriteExtent> Qcow2Target::AllocatePacked(uint64_t offset,
                                                 uint64_t packed_bytes,
                                                 MutableBytes /*prefix*/) {
   constexpr uint64_t kSector = 512;
-  constexpr int32_t kIoErrno = 5;  // EIO
   INSTAR_CHECK(packed_bytes != 0 && packed_bytes < geometry_.cluster_bytes());
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
   const L2Entry old = TRY(map_.Load(table, index));
   // As qemu-img has it, packing overwrites nothing.
   if ((old.word & kEntryCopied) != 0) {
-    return Error{.fault = Fault::kErrno, .error = kIoErrno};
+    return Error{.fault = Fault::kErrno, .error = kEio};
   }
   const uint64_t host = TRY(TakeBytes(packed_bytes));
   TRY(map_.Store(table, index,

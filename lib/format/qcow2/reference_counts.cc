@@ -106,7 +106,7 @@ Status ReferenceCounts::AddRegion(CheckRun& run, uint64_t offset,
   const auto end = CheckedAdd(offset, bytes);
   if (!end.ok() || end.value() > kMaxOffset) {
     ++run.result.check_errors;
-    return EndsWith(kOutOfMemory);
+    return EndsWith(kEnomem);
   }
   const uint64_t last = run.ClusterOf(end.value() - 1);
   run.num_counted = Max(run.num_counted, last + 1);

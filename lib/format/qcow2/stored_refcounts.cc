@@ -1,6 +1,7 @@
 #include "lib/format/qcow2/stored_refcounts.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/check_run.h"
 #include "lib/format/qcow2/layout.h"
 
@@ -28,7 +29,7 @@ Error WrongBlock(uint64_t offset, uint64_t block) {
   return {.fault = Fault::kCheckRefblockOffset,
           .value = offset,
           .value2 = block,
-          .error = kIoError};
+          .error = kEio};
 }
 
 template <typename F>
@@ -80,7 +81,7 @@ Result<uint64_t> StoredRefcount(BlockCache& cache, const Header& header,
     return WrongBlock(offset, block);
   }
   if (offset > kMaxReadOffset - header.cluster_size()) {
-    return EndsWith(kIoError);
+    return EndsWith(kEio);
   }
   const uint64_t index = cluster % PerBlock(header);
   const uint64_t at = offset + (index << header.refcount_order) / 8;

@@ -1,6 +1,7 @@
 #include "lib/format/qcow2/table_batch.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/check_run.h"
 
 namespace instar::qcow2 {
@@ -58,7 +59,7 @@ void TableBatch::Read() {
 Result<ByteView> TableBatch::Table(uint64_t i) {
   INSTAR_CHECK(i < count_);
   if (!CanBeRead(offsets_[i], table_bytes_)) {
-    return EndsWith(kIoError);
+    return EndsWith(kEio);
   }
   const MutableBytes room = TRY(Room(i));
   if (failed_) {

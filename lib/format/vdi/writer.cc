@@ -1,6 +1,7 @@
 // Writing VDI images: blocks are stored one behind the other, in the order in
 // which they are written first.
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/table_window.h"
 #include "lib/format/target.h"
 #include "lib/format/uuid.h"
@@ -12,7 +13,6 @@ namespace {
 using L = HeaderLayout;
 
 constexpr uint8_t kName[] = {'v', 'd', 'i'};
-constexpr int32_t kNoSpace = 28;  // ENOSPC
 
 // ---- An empty image ---------------------------------------------------------
 
@@ -124,7 +124,7 @@ Result<WriteExtent> VdiTarget::Allocate(uint64_t offset, uint64_t length) {
   if (!IsAllocated(entry)) {
     entry = num_allocated_;
     if (!IsAllocated(entry)) {
-      return Error{.fault = Fault::kErrno, .value = entry, .error = kNoSpace};
+      return Error{.fault = Fault::kErrno, .value = entry, .error = kEnospc};
     }
     TRY(map_.Store<Le32>(place, static_cast<uint32_t>(entry)));
     ++num_allocated_;

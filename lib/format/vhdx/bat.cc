@@ -3,11 +3,10 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 
 namespace instar::vhdx {
 namespace {
-
-constexpr int32_t kIoError = 5;  // EIO
 
 constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
 
@@ -58,7 +57,7 @@ Result<Bat::Entries> Bat::Load(MetadataFile& file, uint64_t index) const {
   const uint64_t first = AlignDown(index, kPerWindow);
   const uint64_t room = region_.length / kBatEntryBytes;
   if (index >= room) {
-    return Error{.fault = Fault::kErrno, .value = index, .error = kIoError};
+    return Error{.fault = Fault::kErrno, .value = index, .error = kEio};
   }
   const ByteView bytes =
       TRY(file.Window(region_.offset + first * kBatEntryBytes,
@@ -92,7 +91,7 @@ Result<Mapping> Bat::Find(MetadataFile& file, uint64_t offset,
     const bool is_first = mapping.length == 0;
     if (!is_data && !ReadsAsZeroes(state)) {
       if (is_first) {
-        return Error{.fault = Fault::kErrno, .value = state, .error = kIoError};
+        return Error{.fault = Fault::kErrno, .value = state, .error = kEio};
       }
       break;
     }

@@ -1,6 +1,7 @@
 // Writing VHDX images: blocks are stored one behind the other, in the order in
 // which they are written first. Each leaves an entry in the log.
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/table_window.h"
 #include "lib/format/target.h"
 #include "lib/format/uuid.h"
@@ -14,7 +15,6 @@ namespace instar::vhdx {
 namespace {
 
 constexpr uint8_t kName[] = {'v', 'h', 'd', 'x'};
-constexpr int32_t kIoError = 5;  // EIO
 
 constexpr bool IsAbsent(uint64_t state) {
   return state <= kPayloadUnmappedV1 || state == kPayloadUnmapped;
@@ -82,7 +82,7 @@ Result<WriteExtent> VhdxTarget::Allocate(uint64_t offset, uint64_t length) {
   if (IsAbsent(state)) {
     host = TRY(AddBlock(place));
   } else if (state != kPayloadFullyPresent) {
-    return Error{.fault = Fault::kErrno, .value = state, .error = kIoError};
+    return Error{.fault = Fault::kErrno, .value = state, .error = kEio};
   }
   is_written_ = true;
   return WriteExtent{.length = Min(length, block_bytes_ - in_block),

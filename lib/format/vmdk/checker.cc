@@ -3,6 +3,7 @@
 #include "lib/format/checker.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 #include "lib/format/vmdk/disk.h"
 #include "lib/format/vmdk/grain_map.h"
@@ -13,9 +14,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'v', 'm', 'd', 'k'};
 constexpr ByteView kNameView{kName, sizeof kName};
-
-constexpr int32_t kNotPermitted = 1;      // EPERM, what qemu-img's -1 reads as
-constexpr int32_t kInvalidArgument = 22;  // EINVAL
 
 // Tells what is wrong with `sector`; the result is `error`.
 Result<int32_t> Broken(ProblemVisitor& visitor, Fault fault, uint64_t sector,
@@ -47,13 +45,12 @@ Result<int32_t> CheckGrains(const Disk& disk, GrainMap& map,
     const uint64_t inside = sector - extent.first_sector();
     const auto found = map.Find(extent, inside);
     if (!found.ok() || found.value().kind == GrainKind::kBroken) {
-      return Broken(visitor, Fault::kCheckVmdkNoGrain, sector, kNotPermitted);
+      return Broken(visitor, Fault::kCheckVmdkNoGrain, sector, kEperm);
     }
     const Grain& grain = found.value();
     if (grain.kind == GrainKind::kStored &&
         grain.offset >= TRY(SectorAlignedSize(*extent.file))) {
-      return Broken(visitor, Fault::kCheckVmdkPastEnd, sector,
-                    kInvalidArgument);
+      return Broken(visitor, Fault::kCheckVmdkPastEnd, sector, kEinval);
     }
     step = StepFrom(extent, grain, inside);
   }

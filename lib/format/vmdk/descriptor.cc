@@ -3,12 +3,11 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/vmdk/layout.h"
 
 namespace instar::vmdk {
 namespace {
-
-constexpr int32_t kInvalidArgument = 22;  // EINVAL
 
 constexpr int kEnd = -1;
 
@@ -206,7 +205,7 @@ QuotedValue FindQuoted(ByteView text, ByteView key) {
 }
 
 Result<uint32_t> FindHexadecimal(ByteView text, ByteView key) {
-  const Error invalid = {.fault = Fault::kVmdkOpen, .error = kInvalidArgument};
+  const Error invalid = {.fault = Fault::kVmdkOpen, .error = kEinval};
   const uint64_t at = Find(text, key);
   if (at == text.size()) {
     return invalid;

@@ -3,14 +3,13 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 #include "lib/format/vmdk/descriptor.h"
 #include "lib/format/vmdk/layout.h"
 
 namespace instar::vmdk {
 namespace {
-
-constexpr int32_t kInvalidArgument = 22;  // EINVAL
 
 // qemu-img opens as many as there are lines. A disk of 8 TiB in pieces of 2 GiB
 // has this many.
@@ -33,7 +32,7 @@ Error Wrong(Fault fault, ByteView text = {}) {
 }
 
 Error Invalid() {
-  return {.fault = Fault::kVmdkOpen, .error = kInvalidArgument};
+  return {.fault = Fault::kVmdkOpen, .error = kEinval};
 }
 
 Result<uint32_t> ReadMagic(BlockCache& cache, const File& file) {
@@ -146,7 +145,7 @@ Status DiskOpener::OpenText(uint64_t offset) {
       Min(TRY(SectorAlignedSize(file_)), kMaxDescriptorBytes);
   constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
   if (offset > kMaxOffset - limit) {
-    return Error{.fault = Fault::kVmdkOpen, .error = kInvalidArgument};
+    return Error{.fault = Fault::kVmdkOpen, .error = kEinval};
   }
   const ByteView text = TRY(ReadText(cache_, arena_, offset, limit));
   const QuotedValue type = FindQuoted(text, ByteView::Of("createType"));

@@ -3,13 +3,12 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 #include "lib/format/vmdk/layout.h"
 
 namespace instar::vmdk {
 namespace {
-
-constexpr int32_t kInputOutput = 5;  // EIO
 
 // As qemu-img: a grain of 1 GiB, a directory of 32 Mi entries.
 constexpr uint64_t kMaxGrainSectors = 0x200000;
@@ -35,7 +34,7 @@ Status CheckExtent(const ImageExtent& extent) {
   constexpr uint64_t kMaxEntryBytes = 8;
   if (extent.directory_offset >
       kMaxOffset - extent.num_directory_entries * kMaxEntryBytes) {
-    return Error{.fault = Fault::kVmdkOpen, .error = kInputOutput};
+    return Error{.fault = Fault::kVmdkOpen, .error = kEio};
   }
   return {};
 }
@@ -78,7 +77,7 @@ Result<FixedView<SparseLayout::kSize>> ReadFooter(File& file,
                                                   MutableBytes bytes) {
   const uint64_t end = TRY(SectorAlignedSize(image_file));
   if (end < kFooterBytes) {
-    return Error{.fault = Fault::kVmdkFooterRead, .error = kInputOutput};
+    return Error{.fault = Fault::kVmdkFooterRead, .error = kEio};
   }
   const Status read = file.ReadAt(end - kFooterBytes, bytes);
   if (!read.ok()) {
@@ -180,7 +179,7 @@ Status CheckSeVolatileHeader(BlockCache& cache, uint64_t sector) {
   using L = SeSparseVolatileLayout;
   constexpr uint64_t kMaxSector = kMaxOffset / kSectorBytes;
   if (sector >= kMaxSector) {
-    return Error{.fault = Fault::kVmdkOpen, .error = kInputOutput};
+    return Error{.fault = Fault::kVmdkOpen, .error = kEio};
   }
   const ByteView bytes = TRY(cache.View(BytesOf(sector), L::kSize));
   const auto raw = TRY(bytes.Fixed<L::kSize>(0));

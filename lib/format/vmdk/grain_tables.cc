@@ -1,15 +1,14 @@
 #include "lib/format/vmdk/grain_tables.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 #include "lib/format/vmdk/layout.h"
 
 namespace instar::vmdk {
 namespace {
 
-constexpr int32_t kInvalidArgument = 22;  // EINVAL
-
-constexpr Error kNoTable = {.fault = Fault::kErrno, .error = kInvalidArgument};
+constexpr Error kNoTable = {.fault = Fault::kErrno, .error = kEinval};
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // A VMDK image opened for reading.
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 #include "lib/format/image.h"
 #include "lib/format/vmdk/disk.h"
@@ -12,9 +13,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'v', 'm', 'd', 'k'};
 constexpr ByteView kNameView{kName, sizeof kName};
-
-constexpr int32_t kInputOutput = 5;       // EIO
-constexpr int32_t kInvalidArgument = 22;  // EINVAL
 
 Error Failed(int32_t error) {
   return {.fault = Fault::kErrno, .error = error};
@@ -139,7 +137,7 @@ Status VmdkImage::CheckParent() const {
   }
   const VmdkFacts* parent = backing_->facts().vmdk;
   if (parent == nullptr || parent->cid != disk_.parent_cid) {
-    return Failed(kInvalidArgument);
+    return Failed(kEinval);
   }
   return {};
 }
@@ -161,7 +159,7 @@ Result<Extent> VmdkImage::Locate(uint64_t offset, uint64_t length, bool exact) {
   const Grain grain = TRY(map_.Find(part, inside / kSectorBytes));
   switch (grain.kind) {
     case GrainKind::kBroken:
-      return Failed(kInputOutput);
+      return Failed(kEio);
     case GrainKind::kUnallocated:
       if (!exact) {
         TRY(CheckParent());
@@ -210,7 +208,7 @@ Status VmdkImage::LocatePacked(const ImageExtent& part, Extent& extent) {
   const uint64_t packed = TRY(markers_.At<Le32>(
       extent.host_offset + GrainMarkerLayout::kPackedBytes.offset));
   if (packed == 0 || packed > extent.stored_bytes) {
-    return Failed(kInvalidArgument);
+    return Failed(kEinval);
   }
   extent.stored_bytes =
       TRY(CheckedAlignUp(GrainMarkerLayout::kSize + packed, kSectorBytes));
@@ -226,14 +224,13 @@ Status VmdkImage::Unpack(ByteView packed, MutableBytes out,
         length.ok() ? packed.Slice(GrainMarkerLayout::kSize, length.value())
                     : Result<ByteView>(length.error());
     if (!slice.ok()) {
-      return Failed(kInvalidArgument);
+      return Failed(kEinval);
     }
     stream = slice.value();
   }
   const bool may_go_on = out.size() == last_grain_bytes_;
-  return unpacker.InflateZlib(stream, out, may_go_on).ok()
-             ? Status()
-             : Failed(kInvalidArgument);
+  return unpacker.InflateZlib(stream, out, may_go_on).ok() ? Status()
+                                                           : Failed(kEinval);
 }
 
 Status VmdkImage::List(FactsVisitor& visitor) {

@@ -3,15 +3,12 @@
 #include <limits>
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/vmdk/descriptor_text.h"
 #include "lib/format/vmdk/layout.h"
 
 namespace instar::vmdk {
 namespace {
-
-constexpr int32_t kInvalidArgument = 22;  // EINVAL
-constexpr int32_t kFileTooLarge = 27;     // EFBIG
-constexpr int32_t kNotSupported = 95;     // EOPNOTSUPP
 
 // Where in the random bytes this id is; a new image has those before it.
 constexpr uint64_t kSecondId = 4;
@@ -77,7 +74,7 @@ Result<WriteExtent> VmdkTarget::Allocate(uint64_t offset, uint64_t length) {
   const ImageExtent& extent = *first.extent;
   WriteExtent run = {.file = extent.file};
   if (extent.compressed) {
-    return Failed(kInvalidArgument);
+    return Failed(kEinval);
   }
   if (extent.kind == ExtentKind::kFlat) {
     run.length = first.length;
@@ -111,7 +108,7 @@ Result<uint64_t> VmdkTarget::AddGrain(const Piece& piece, uint64_t entry) {
   End& end = ends_[piece.index];
   const uint64_t sector = end.sector;
   if (sector > std::numeric_limits<uint32_t>::max()) {
-    return Failed(kFileTooLarge);
+    return Failed(kEfbig);
   }
   TRY(FillRest(piece, sector * kSectorBytes, entry == kZeroedGrain));
   TRY(tables_.Store(*piece.extent, piece.grain(), sector));
@@ -128,7 +125,7 @@ Status VmdkTarget::FillRest(const Piece& piece, uint64_t host_offset,
     // A parent that was written to since does not go with this image.
     const VmdkFacts* parent = backing_->facts().vmdk;
     if (parent != nullptr && parent->cid != disk_.parent_cid) {
-      return Failed(kInvalidArgument);
+      return Failed(kEinval);
     }
   }
   const uint64_t head = piece.in_grain();
@@ -178,7 +175,7 @@ Result<PackRules> VmdkTarget::Packing() const {
     const ImageExtent& extent = disk_.extents[i];
     if (!extent.compressed ||
         extent.has_markers != disk_.extents[0].has_markers) {
-      return Failed(kNotSupported);
+      return Failed(kEopnotsupp);
     }
   }
   return PackRules{.method = codec::PackMethod::kZlib,
@@ -195,7 +192,7 @@ Result<WriteExtent> VmdkTarget::AllocatePacked(uint64_t offset,
   const Piece piece = PieceAt(offset, cluster_size_);
   const ImageExtent& extent = *piece.extent;
   if (!extent.compressed || piece.in_grain() != 0) {
-    return Failed(kInvalidArgument);
+    return Failed(kEinval);
   }
   TRY(ChangeContentId());
   const uint64_t entry = TRY(tables_.Load(extent, piece.grain()));

@@ -1,6 +1,7 @@
 #include "lib/format/vpc/header.h"
 
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/host_extents.h"
 
 namespace instar::vpc {
@@ -9,7 +10,6 @@ namespace {
 using Footer = FixedView<FooterLayout::kSize>;
 
 constexpr uint8_t kName[] = {'v', 'p', 'c'};
-constexpr int32_t kFileTooLarge = 27;  // EFBIG
 
 // qemu's bounds of a file's length and of one read.
 constexpr uint64_t kMaxFileBytes = (uint64_t{1} << 63) - (uint64_t{1} << 30);
@@ -66,7 +66,7 @@ Result<uint64_t> DiskSize(const Footer& footer, SizeRule rule) {
     sectors = footer.Get<L::kCurrentSize>() / kSectorBytes;
   }
   if (sectors > kMaxDiskSectors) {
-    return Error{.fault = Fault::kErrno, .error = kFileTooLarge};
+    return Error{.fault = Fault::kErrno, .error = kEfbig};
   }
   return sectors * kSectorBytes;
 }

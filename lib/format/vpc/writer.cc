@@ -1,6 +1,7 @@
 // Writing VHD images: blocks are stored one behind the other, in the order in
 // which they are written first, and the footer moves behind the last.
 #include "lib/base/checked.h"
+#include "lib/base/errno.h"
 #include "lib/format/table_window.h"
 #include "lib/format/target.h"
 #include "lib/format/vpc/block_table.h"
@@ -11,7 +12,6 @@ namespace instar::vpc {
 namespace {
 
 constexpr uint8_t kName[] = {'v', 'p', 'c'};
-constexpr int32_t kNoSpace = 28;  // ENOSPC
 
 class VpcTarget final : public Target {
  public:
@@ -83,7 +83,7 @@ Result<uint64_t> VpcTarget::AddBlock(uint64_t index) {
   const uint64_t block = next_;
   const uint64_t sector = block / kSectorBytes;
   if (sector >= kUnallocated) {
-    return Error{.fault = Fault::kErrno, .value = block, .error = kNoSpace};
+    return Error{.fault = Fault::kErrno, .value = block, .error = kEnospc};
   }
   next_ += header_.stored_block_bytes();
   // The old footer, and whatever follows it.
