@@ -60,7 +60,6 @@ class ClusterPacking final : public Packing {
   Result<bool> Write(Pipeline& pipeline, uint64_t sequence) override;
 
   // Packs `job.plain` into `job.out` on some vCPU, or finds that it is zero.
-  // REQUIRES: Workers::HasRoom().
   void Push(PackJob& job);
 
   const PackRules& rules() const { return rules_; }

@@ -29,7 +29,7 @@ Status Pipeline::PreparePacking(Arena& arena) {
 
 bool Pipeline::PackOne(ClusterPacking& packing) {
   Item& item = ItemAt(packed_);
-  if (item.reads != 0 || item.unpacks != 0 || !Workers::Get().HasRoom()) {
+  if (item.reads != 0 || item.unpacks != 0) {
     return false;
   }
   if (item.damaged) {

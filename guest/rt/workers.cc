@@ -40,15 +40,16 @@ void Workers::Unlock() {
   __atomic_store_n(&lock_, 0U, __ATOMIC_RELEASE);
 }
 
-bool Workers::HasRoom() const {
-  return tail_ - __atomic_load_n(&head_, __ATOMIC_RELAXED) < kQueueEntries;
-}
-
 void Workers::Push(Task& task) {
   task.done = 0;
+  task.next = nullptr;
   Lock();
-  queue_[tail_ % kQueueEntries] = &task;
-  __atomic_store_n(&tail_, tail_ + 1, __ATOMIC_SEQ_CST);
+  if (first_ == nullptr) {
+    __atomic_store_n(&first_, &task, __ATOMIC_SEQ_CST);
+  } else {
+    last_->next = &task;
+  }
+  last_ = &task;
   Unlock();
   if (started_ < num_vcpus_) {
     Send(abi::Call::kStart, started_);
@@ -64,15 +65,13 @@ void Workers::Push(Task& task) {
 }
 
 Task* Workers::Take() {
-  if (__atomic_load_n(&head_, __ATOMIC_RELAXED) ==
-      __atomic_load_n(&tail_, __ATOMIC_SEQ_CST)) {
+  if (__atomic_load_n(&first_, __ATOMIC_SEQ_CST) == nullptr) {
     return nullptr;
   }
-  Task* task = nullptr;
   Lock();
-  if (head_ != tail_) {
-    task = queue_[head_ % kQueueEntries];
-    __atomic_store_n(&head_, head_ + 1, __ATOMIC_RELAXED);
+  Task* task = first_;
+  if (task != nullptr) {
+    __atomic_store_n(&first_, task->next, __ATOMIC_SEQ_CST);
   }
   Unlock();
   return task;
@@ -115,7 +114,7 @@ void Workers::Work(uint64_t vcpu) {
     }
     const uint32_t seen = requests.event();
     __atomic_store_n(&parked_[vcpu], 1U, __ATOMIC_SEQ_CST);
-    if (head_ == __atomic_load_n(&tail_, __ATOMIC_SEQ_CST)) {
+    if (__atomic_load_n(&first_, __ATOMIC_SEQ_CST) == nullptr) {
       requests.Sleep(seen);
     }
     __atomic_store_n(&parked_[vcpu], 0U, __ATOMIC_SEQ_CST);

@@ -17,6 +17,7 @@ struct Task {
   void (*run)(Task& task, uint64_t worker) = nullptr;
   // Set, with release order, when run has returned.
   uint32_t done = 0;
+  Task* next = nullptr;  // of the tasks that wait
 };
 
 // A vCPU other than 0, from start to end.
@@ -32,9 +33,7 @@ class Workers {
   void Enable(uint32_t num_vcpus);
   uint32_t num_vcpus() const { return num_vcpus_; }
 
-  // Whether Push has room.
-  bool HasRoom() const;
-  // REQUIRES: HasRoom(). The task lives until it is done.
+  // The task lives until it is done.
   void Push(Task& task);
 
   // Runs one task on this vCPU; false: none is waiting.
@@ -68,16 +67,14 @@ class Workers {
   friend void RunWorker(uint64_t vcpu);
   [[noreturn]] void Work(uint64_t vcpu);
 
-  static constexpr uint32_t kQueueEntries = 256;
-
   Task* Take();
   void Lock();
   void Unlock();
 
   uint32_t lock_ = 0;
-  uint32_t head_ = 0;  // next to take
-  uint32_t tail_ = 0;  // next free
-  Task* queue_[kQueueEntries] = {};
+  // Tasks that wait, in the order in which they are taken.
+  Task* first_ = nullptr;
+  Task* last_ = nullptr;  // where there is a first
   uint32_t num_vcpus_ = 1;
   uint32_t started_ = 1;
   uint32_t main_waits_ = 0;

@@ -33,6 +33,13 @@ class Pack(case.ProgramTest):
                     self.make("compare", "-F", "qcow2", "a.raw", "o.qcow2")
                     self.make("check", "o.qcow2")
 
+    def test_of_packed_clusters_smaller_than_a_request(self):
+        self.make("convert", "-c", "-O", "qcow2", "-o", "cluster_size=512",
+                  "a.raw", "s.qcow2")
+        self.succeeds(self.as_reference("convert", "-c", "-O", "qcow2", "-o",
+                                        "cluster_size=512", "s.qcow2", "o"))
+        self.make("compare", "-F", "qcow2", "a.raw", "o")
+
     def test_is_no_larger_than_the_reference_makes_it(self):
         for kind in ("zlib", "zstd"):
             option = f"compression_type={kind}"

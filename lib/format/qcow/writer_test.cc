@@ -72,7 +72,7 @@ TEST(QcowWriter, WritesInPlaceWhatIsThere) {
 TEST(QcowWriter, PacksToTheNextSectorWithTheLengthInTheEntry) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const auto first = target.value()->AllocatePacked(0, 100, {});
@@ -94,7 +94,7 @@ TEST(QcowWriter, PacksToTheNextSectorWithTheLengthInTheEntry) {
 TEST(QcowWriter, PackedClusterReplacesWhatIsThere) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 20)).ok());
-  Memory memory;
+  ImageMemory memory;
   const auto target = Open(memory, file);
   ASSERT_TRUE(target.ok());
   const auto plain = target.value()->Allocate(0, 4096);
