@@ -303,16 +303,20 @@ bool Move(Context& context, Sources& sources, Output& output,
 }
 
 bool Finish(Output& output) {
+  auto& file = static_cast<SlotFile&>(*output.files.file);
   Status status = output.target->Finish();
-  if (status.ok()) {
-    status = output.files.file->Flush();
-  }
   if (status.ok() && output.files.data_file != nullptr) {
     status = output.files.data_file->Flush();
   }
+  if (status.ok()) {
+    status = file.Release();
+  }
+  if (status.ok()) {
+    status = file.Flush();
+  }
   if (!status.ok()) {
     ReportFailure(status.error(), {.stage = instar_proto_Stage_STAGE_FINISH,
-                                   .slot = output.files.file->slot()});
+                                   .slot = file.slot()});
   }
   return status.ok();
 }

@@ -81,6 +81,25 @@ CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target) {
           .unix_time = target.unix_time};
 }
 
+namespace {
+
+// A device has bytes already, perhaps those of an image.
+Status HoldMagic(const Writer& writer, const CreateOptions& options,
+                 SlotFile& file) {
+  if (writer.magic_offset == nullptr) {
+    return {};
+  }
+  const uint64_t offset = TRY(writer.magic_offset(options));
+  if (offset < file.size()) {
+    const uint8_t zeroes[SlotFile::kHeldBytes] = {};
+    TRY(file.WriteAt(offset, ByteView(zeroes, sizeof zeroes)));
+  }
+  file.HoldBack(offset);
+  return {};
+}
+
+}  // namespace
+
 bool CreateOutput(Context& context, const Writer& writer,
                   const CreateOptions& options, HostOpener& opener,
                   TargetFiles& files) {
@@ -104,8 +123,11 @@ bool CreateOutput(Context& context, const Writer& writer,
     files.data_file = data_file.value();
   }
   auto& image_file = static_cast<SlotFile&>(*files.file);
+  Status created = HoldMagic(writer, options, image_file);
   image_file.set_exact_writes(true);
-  const Status created = writer.create(context.arena, files, options);
+  if (created.ok()) {
+    created = writer.create(context.arena, files, options);
+  }
   image_file.set_exact_writes(false);
   if (!created.ok()) {
     return Failed(created.error(), files.file->slot());

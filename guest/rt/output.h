@@ -27,7 +27,8 @@ OpenOptions OpenOptionsOf(const Context& context,
 // The creation options in `target`; views point into the configuration.
 CreateOptions CreateOptionsOf(const instar_proto_CreateTarget& target);
 
-// Checks `options`, has the host create the files, and writes the empty image.
+// Checks `options`, has the host create the files, and writes the empty image,
+// all but its magic: SlotFile::Release of files.file writes that.
 // `files` refer to `opener` afterwards.
 // A failure has been reported.
 bool CreateOutput(Context& context, const Writer& writer,

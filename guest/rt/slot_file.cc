@@ -64,7 +64,18 @@ Status SlotFile::ReadAt(uint64_t offset, MutableBytes out) {
     rest.Fill(0);
     done += length;
   }
+  ShowHeld(offset, out);
   return {};
+}
+
+// Puts what is held back where [offset, +out) has it.
+void SlotFile::ShowHeld(uint64_t offset, MutableBytes out) const {
+  for (uint64_t i = 0; is_held_ && i < kHeldBytes; ++i) {
+    const uint64_t at = held_offset_ + i;
+    if (at >= offset && at - offset < out.size()) {
+      out.data()[at - offset] = held_[i];
+    }
+  }
 }
 
 Status SlotFile::ReadEach(const FileRead* reads, uint64_t count) {
@@ -108,11 +119,34 @@ Status SlotFile::ReadBatch(const FileRead* reads, uint64_t count) {
     const MutableBytes& out = reads[i].out;
     INSTAR_CHECK(got <= out.size());
     MutableBytes(out.data() + got, out.size() - got).Fill(0);
+    ShowHeld(reads[i].offset, out);
   }
   return status;
 }
 
 Status SlotFile::WriteAt(uint64_t offset, ByteView bytes) {
+  const uint64_t end = TRY(CheckedAdd(offset, bytes.size()));
+  const uint64_t first = Max(offset, held_offset_);
+  const uint64_t behind = Min(end, held_offset_ + kHeldBytes);
+  if (!is_held_ || first >= behind) {
+    return WriteRange(offset, bytes);
+  }
+  for (uint64_t at = first; at < behind; ++at) {
+    held_[at - held_offset_] = bytes.data()[at - offset];
+  }
+  TRY(WriteRange(offset, bytes.Prefix(first - offset)));
+  return WriteRange(behind, TRY(bytes.Slice(behind - offset, end - behind)));
+}
+
+Status SlotFile::Release() {
+  if (!is_held_) {
+    return {};
+  }
+  is_held_ = false;
+  return WriteRange(held_offset_, ByteView(held_, kHeldBytes));
+}
+
+Status SlotFile::WriteRange(uint64_t offset, ByteView bytes) {
   uint64_t done = 0;
   while (done < bytes.size()) {
     const uint64_t length = Min(bytes.size() - done, abi::kMaxTransferBytes);

@@ -16,6 +16,8 @@ namespace instar::guest {
 
 class SlotFile final : public File {
  public:
+  static constexpr uint64_t kHeldBytes = 4;
+
   SlotFile(uint32_t slot, const abi::SlotInfo& info)
       : slot_(slot), info_(info), size_(info.size_bytes) {}
 
@@ -42,6 +44,15 @@ class SlotFile final : public File {
   // While it is set, writes end exactly where they are asked to, whatever the
   // cache mode (abi::kWriteExact).
   void set_exact_writes(bool exact) { exact_writes_ = exact; }
+  // Four bytes of a new file, from `offset` on, that WriteAt writes do not
+  // reach the file until Release: whatever ends the program before leaves a
+  // file that no one takes for a finished image.
+  void HoldBack(uint64_t offset) {
+    held_offset_ = offset;
+    is_held_ = true;
+  }
+  // Errors: kErrno.
+  Status Release();
   // A write that did not go through WriteAt reached up to `end`.
   void GrownTo(uint64_t end) { size_ = end > size_ ? end : size_; }
 
@@ -51,6 +62,8 @@ class SlotFile final : public File {
   // Requests on their way that nobody waits for before Flush.
   static constexpr uint32_t kMaxLater = 64;
 
+  Status WriteRange(uint64_t offset, ByteView bytes);
+  void ShowHeld(uint64_t offset, MutableBytes out) const;
   Result<FileExtent> ExtentAhead(uint64_t offset, uint64_t length);
   static void OnLaterDone(Ticket& ticket);
   Status ReadBatch(const FileRead* reads, uint64_t count);
@@ -59,6 +72,9 @@ class SlotFile final : public File {
   abi::SlotInfo info_;
   uint64_t size_;
   bool exact_writes_ = false;
+  bool is_held_ = false;
+  uint64_t held_offset_ = 0;
+  uint8_t held_[kHeldBytes] = {};
   Ticket later_[kMaxLater];
   uint32_t next_later_ = 0;
   int64_t later_error_ = 0;  // the first one's, negative errno

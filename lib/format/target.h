@@ -178,8 +178,17 @@ struct TargetFiles {
 };
 
 // What a format's writer.cc exports, as `constinit const Writer k…Writer`.
+// Of formats whose magic is what their files begin with.
+inline Result<uint64_t> MagicAtStart(const CreateOptions& /*options*/) {
+  return uint64_t{0};
+}
+
 struct Writer {
   ByteView name;
+  // Where the magic of an image of such options begins, without whose first
+  // four bytes it is none of this format. Null: there is none.
+  // Errors: those of `create`.
+  Result<uint64_t> (*magic_offset)(const CreateOptions& options);
   // Checks the options as far as that needs no file. Errors: kQcow2Create….
   // Null: qemu-img empties the file before it looks at the options.
   Status (*validate)(const CreateOptions& options);

@@ -54,7 +54,16 @@ bool RunOperation(Context& context) {
   }
   HostOpener opener(context.arena);
   TargetFiles files;
-  return CreateOutput(context, *writer, options, opener, files);
+  if (!CreateOutput(context, *writer, options, opener, files)) {
+    return false;
+  }
+  auto& file = static_cast<SlotFile&>(*files.file);
+  const Status finished = file.Release();
+  if (!finished.ok()) {
+    ReportFailure(finished.error(), {.stage = instar_proto_Stage_STAGE_CREATE,
+                                     .slot = file.slot()});
+  }
+  return finished.ok();
 }
 
 }  // namespace instar::guest

@@ -219,6 +219,7 @@ Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,
 
 extern const Writer kWriter;
 constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
+                                  .magic_offset = &MagicAtStart,
                                   .validate = &Validate,
                                   .create = &Create,
                                   .open = &Open};

@@ -169,10 +169,15 @@ Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,
   return static_cast<Target*>(target);
 }
 
+Result<uint64_t> MagicOffset(const CreateOptions& /*options*/) {
+  return uint64_t{HeaderLayout::kSignature.offset};
+}
+
 }  // namespace
 
 extern const Writer kWriter;
 constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
+                                  .magic_offset = &MagicOffset,
                                   .validate = nullptr,
                                   .create = &Create,
                                   .open = &Open};

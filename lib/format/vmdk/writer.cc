@@ -77,6 +77,7 @@ Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
 
 extern const Writer kWriter;
 constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
+                                  .magic_offset = &MagicAtStart,
                                   .validate = &ValidateOptions,
                                   .create = &CreateImage,
                                   .open = &OpenTarget};

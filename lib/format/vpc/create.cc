@@ -152,6 +152,14 @@ Geometry GeometryFor(uint64_t sectors) {
   return geometry;
 }
 
+Result<uint64_t> MagicOffset(const CreateOptions& options) {
+  if (!options.block.fixed) {
+    return uint64_t{0};
+  }
+  const Plan plan = TRY(MakePlan(options));
+  return plan.bytes();
+}
+
 Status CreateImage(Arena& arena, const TargetFiles& files,
                    const CreateOptions& options) {
   const Plan plan = TRY(MakePlan(options));

@@ -20,6 +20,9 @@ struct Geometry {
 // kMaxGeometrySectors.
 Geometry GeometryFor(uint64_t sectors);
 
+// Where the cookie of the footer is that counts. Errors: kVpcCreateTooLarge.
+Result<uint64_t> MagicOffset(const CreateOptions& options);
+
 // Writes an empty image. Errors: kVpcCreateTooLarge, kErrno.
 Status CreateImage(Arena& arena, const TargetFiles& files,
                    const CreateOptions& options);
