@@ -98,10 +98,9 @@ def fixed(folder):
 
 def random_image(rng, folder):
     path = os.path.join(folder, f"random-{rng.getrandbits(32):08x}.luks")
-    algorithm = rng.choice(["aes-128", "aes-192", "aes-256"])
+    # With aes-192 qemu-img 7.2 aborts.
+    algorithm = rng.choice(["aes-128", "aes-256"])
     mode = rng.choice(["cbc", "xts", "ctr", "ecb"])
-    if mode == "xts" and algorithm == "aes-192":
-        algorithm = "aes-256"
     options = ["cipher-alg=" + algorithm, "cipher-mode=" + mode,
                "hash-alg=" + rng.choice(["sha1", "sha256", "sha512"])]
     ivgen = rng.choice(["plain", "plain64", "essiv"])
