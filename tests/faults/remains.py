@@ -1,10 +1,9 @@
 """What a command left behind, as the reference sees it.
 
-qemu-img itself makes the image first and fills it then, in every format; so an
-image that was not finished can open, be of the right size, and lack data. What
-must hold is that nobody is told worse: every sector of it reads as it will in
-the end, as zeroes, or as what lay there before; and its tables are sound, but
-for space that nobody uses.
+A new image is of its format only when all of it is there. Raw files have no
+such mark, and images that were there before have theirs already: of those
+every sector reads as it will in the end, as zeroes, or as what lay there
+before, and the tables are sound, but for space that nobody uses.
 """
 from faults import tasks
 
@@ -46,6 +45,8 @@ def judge(bench, task, final, below):
     content = read(bench, task)
     if content is None:
         return ""
+    if task.creates and task.format != "raw":
+        return "" if content == final else "opens, and is not complete"
     if task.format != "raw" and len(content) not in (len(final), 0):
         return f"opens, with {len(content)} bytes instead of {len(final)}"
     for at in range(0, len(content), SECTOR):
