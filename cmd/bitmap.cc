@@ -11,6 +11,7 @@
 #include "cmd/session.h"
 #include "cmd/source.h"
 #include "compat/bitmap_text.h"
+#include "compat/failure.h"
 #include "compat/options.h"
 #include "compat/target_options.h"
 

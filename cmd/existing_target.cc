@@ -9,6 +9,7 @@
 
 #include "cmd/creation.h"
 #include "cmd/session.h"
+#include "compat/failure.h"
 #include "compat/fault_text.h"
 #include "compat/target_options.h"
 
@@ -108,17 +109,6 @@ void Inspection::CheckTables() {
   }
 }
 
-// As qemu-img warns before it writes to what it takes for raw.
-void WarnOfRaw(const std::string& path) {
-  WriteAll(STDERR_FILENO,
-           "WARNING: Image format was not specified for '" + path +
-               "' and probing guessed raw.\n"
-               "         Automatically detecting the format is dangerous for "
-               "raw images, write operations on block 0 will be restricted.\n"
-               "         Specify the 'raw' format explicitly to remove the "
-               "restrictions.\n");
-}
-
 // Why an image of that format cannot be a target; empty: it can.
 std::string FormatProblem(const ExistingTarget& target,
                           const std::string& start) {
@@ -183,7 +173,7 @@ ExistingTarget FindExistingTarget(const Environment& environment,
   if (is_probed && target.problem.empty())
     target.problem = FormatProblem(target, start);
   if (is_probed && target.problem.empty() && target.format == "raw")
-    WarnOfRaw(options.path);
+    WriteAll(STDERR_FILENO, compat::RawGuessedText(options.path));
   if (target.problem.empty() && target.format == "qed")
     Inspection(environment, target).CheckTables();
   return target;

@@ -49,14 +49,4 @@ std::string NoBitmapActionText(const Profile& profile) {
          "--clear, --enable, --disable, or --merge";
 }
 
-std::string RawGuessedText(std::string_view filename) {
-  constexpr const char* kIndent = "\n         ";
-  return "WARNING: Image format was not specified for '" +
-         std::string(filename) + "' and probing guessed raw." + kIndent +
-         "Automatically detecting the format is dangerous for raw images, "
-         "write operations on block 0 will be restricted." +
-         kIndent +
-         "Specify the 'raw' format explicitly to remove the restrictions.\n";
-}
-
 }  // namespace instar::compat

@@ -24,8 +24,4 @@ std::string BitmapFailureText(const proto::Failure& failure,
 // There is nothing to do.
 std::string NoBitmapActionText(const Profile& profile);
 
-// What qemu-img says, without its name in front, where it guesses that an
-// image which it is to write is raw.
-std::string RawGuessedText(std::string_view filename);
-
 }  // namespace instar::compat

@@ -366,4 +366,14 @@ std::string ImageWarning(const proto::Failure& warning) {
          "'qemu-img check -r' on the image file to fix.";
 }
 
+std::string RawGuessedText(std::string_view filename) {
+  constexpr const char* kIndent = "\n         ";
+  return "WARNING: Image format was not specified for '" +
+         std::string(filename) + "' and probing guessed raw." + kIndent +
+         "Automatically detecting the format is dangerous for raw images, "
+         "write operations on block 0 will be restricted." +
+         kIndent +
+         "Specify the 'raw' format explicitly to remove the restrictions.\n";
+}
+
 }  // namespace instar::compat

@@ -83,4 +83,8 @@ std::string CorruptionText(const proto::Failure& failure);
 std::string OpenProblemText(const FileProblem& problem,
                             const std::string& name = {});
 
+// What qemu-img says, without its name in front, where it guesses that an
+// image which it is to write is raw.
+std::string RawGuessedText(std::string_view filename);
+
 }  // namespace instar::compat
