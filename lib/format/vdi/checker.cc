@@ -11,11 +11,6 @@ namespace {
 
 constexpr uint8_t kName[] = {'v', 'd', 'i'};
 
-// Bytes of the bitmap of stored blocks that were seen. An image with more than
-// eight times as many blocks, a disk of 8 TiB, takes several passes over the
-// map; lines about shared blocks then come pass by pass.
-constexpr uint64_t kMaxBitmapBytes = 1 << 20;
-
 class MapCheck {
  public:
   MapCheck(const Header& header, BlockMap& map, MutableBytes seen,
@@ -27,25 +22,24 @@ class MapCheck {
   Result<CheckResult> Run();
 
  private:
-  // Stored blocks from first_stored_ on that a pass has a bit for.
-  uint64_t pass_blocks() const { return seen_.size() * 8; }
-  Status RunPass();
   Status CheckEntry(uint64_t index, uint64_t entry);
   Status Report(const Error& problem);
 
   const Header& header_;
   BlockMap& map_;
-  MutableBytes seen_;
+  MutableBytes seen_;  // a bit for each stored block
   ProblemVisitor& visitor_;
   CheckResult result_;
-  uint64_t first_stored_ = 0;
   uint64_t num_allocated_ = 0;
 };
 
 Result<CheckResult> MapCheck::Run() {
-  while (first_stored_ < header_.num_blocks) {
-    TRY(RunPass());
-    first_stored_ += pass_blocks();
+  seen_.Fill(0);
+  for (uint64_t index = 0; index < header_.num_blocks; ++index) {
+    const uint64_t entry = TRY(map_.Entry(index));
+    if (IsAllocated(entry)) {
+      TRY(CheckEntry(index, entry));
+    }
   }
   if (num_allocated_ != header_.num_allocated) {
     TRY(Report({.fault = Fault::kCheckVdiAllocated,
@@ -55,37 +49,19 @@ Result<CheckResult> MapCheck::Run() {
   return result_;
 }
 
-Status MapCheck::RunPass() {
-  seen_.Fill(0);
-  for (uint64_t index = 0; index < header_.num_blocks; ++index) {
-    const uint64_t entry = TRY(map_.Entry(index));
-    if (IsAllocated(entry)) {
-      TRY(CheckEntry(index, entry));
-    }
-  }
-  return {};
-}
-
 Status MapCheck::CheckEntry(uint64_t index, uint64_t entry) {
   if (entry >= header_.num_blocks) {
-    if (first_stored_ != 0) {
-      return {};  // reported in the first pass
-    }
     return Report({.fault = Fault::kCheckVdiBlockTooLarge,
                    .value = index,
                    .value2 = entry});
   }
-  if (entry < first_stored_ || entry - first_stored_ >= pass_blocks()) {
-    return {};
-  }
   ++num_allocated_;
-  const uint64_t bit = entry - first_stored_;
-  const uint8_t byte = TRY(seen_.view().At<U8>(bit / 8));
-  const auto mask = static_cast<uint8_t>(1u << bit % 8);
+  const uint8_t byte = TRY(seen_.view().At<U8>(entry / 8));
+  const auto mask = static_cast<uint8_t>(1u << entry % 8);
   if ((byte & mask) != 0) {
     return Report({.fault = Fault::kCheckVdiBlockShared, .value = entry});
   }
-  return seen_.Put<U8>(bit / 8, byte | mask);
+  return seen_.Put<U8>(entry / 8, byte | mask);
 }
 
 Status MapCheck::Report(const Error& problem) {
@@ -97,8 +73,8 @@ Result<CheckResult> CheckVdi(Arena& arena, File& file, Opener& /*opener*/,
                              ProblemVisitor& visitor) {
   const Header header = TRY(ReadHeader(file));
   BlockMap map = TRY(BlockMap::Create(arena, file, header));
-  const MutableBytes seen = TRY(arena.Allocate(
-      Max(1, Min(DivRoundUp(header.num_blocks, 8), kMaxBitmapBytes))));
+  const MutableBytes seen =
+      TRY(arena.Allocate(Max(1, DivRoundUp(header.num_blocks, 8))));
   return MapCheck(header, map, seen, visitor).Run();
 }
 
