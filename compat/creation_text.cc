@@ -54,8 +54,10 @@ std::string_view FirstStep(const proto::Failure& failure,
                            const proto::CreateTarget& target) {
   if (target.format() == "vhdx")
     return VhdxStep(failure.value());
-  // The header is written again once there are tables to point at.
-  if (target.format() == "qcow2" && failure.value() != 0)
+  // The header is written again once there are tables to point at. What is held
+  // back of a new image's magic puts off where it begins.
+  constexpr uint64_t kHeldBytes = 4;
+  if (target.format() == "qcow2" && failure.value() > kHeldBytes)
     return "Could not update qcow2 header: {e}";
   if (target.format() == "vpc" && target.block().fixed())
     return "Unable to write VHD header: {e}";

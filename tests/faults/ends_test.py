@@ -42,6 +42,12 @@ class Traced(case.ProgramTest):
 class Signals(Traced):
     """qemu-img dies of a signal and leaves the file as it is."""
 
+    def setUp(self):
+        super().setUp()
+        # Whoever ran the tests may have told its children to ignore it.
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+
     def left_by(self, number, jail):
         ran = self.run_traced(
             ["signal", 9, number], "convert", "-f", "raw", "-O", "qcow2",
