@@ -14,12 +14,19 @@ uint64_t End(const abi::HostExtent& run) {
   return run.offset + run.length;
 }
 
+// Room that nobody touches before it is used: most commands never ask.
+Result<abi::HostExtent*> Room(Arena& arena, uint64_t count) {
+  const MutableBytes bytes = TRY(arena.Allocate(count * sizeof(abi::HostExtent),
+                                                alignof(abi::HostExtent)));
+  return reinterpret_cast<abi::HostExtent*>(bytes.data());
+}
+
 }  // namespace
 
 Status KnownExtents::Prepare(Arena& arena) {
   if (runs_ == nullptr) {
-    runs_ = TRY(arena.NewArray<abi::HostExtent>(kMaxRuns));
-    asked_ = TRY(arena.NewArray<abi::HostExtent>(kMaxAsk));
+    runs_ = TRY(Room(arena, kMaxRuns));
+    asked_ = TRY(Room(arena, kMaxAsk));
   }
   return {};
 }
