@@ -10,8 +10,6 @@ case is kept in build/failures.
   export.py [--bin PROGRAM] [--seed N] [--cases N] [--jail JAIL]... [FORMAT...]
   export.py --seed N --only CASE [FORMAT...]
 """
-import argparse
-import concurrent.futures
 import os
 import pathlib
 import random
@@ -23,8 +21,7 @@ import tempfile
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 import program as programs
-import report
-from differential import case, images
+from differential import case, cases, images
 
 MAX_BYTES = 96 << 20
 CHECKED = ("qed", "vdi", "vhdx", "vmdk", "parallels")
@@ -232,33 +229,5 @@ class Export:
         return ""
 
 
-def main():
-    p = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("formats", nargs="*", metavar="FORMAT", default=[])
-    p.add_argument("--bin", default=programs.PROGRAM)
-    p.add_argument("--ref", default=programs.REFERENCE)
-    p.add_argument("--seed", type=int,
-                   default=random.SystemRandom().randrange(1 << 31),
-                   help="default: a new one, which is printed")
-    p.add_argument("--cases", type=int, default=120, help="in each jail")
-    p.add_argument("--jail", action="append", choices=programs.JAILS)
-    p.add_argument("--jobs", type=int, default=os.cpu_count())
-    p.add_argument("--only", type=int, metavar="CASE")
-    args = p.parse_args()
-    print(f"seed {args.seed}", flush=True)
-    tally = report.Tally()
-    export = Export(args, tally)
-    if args.only is not None:
-        export.run_case(args.only)
-        return tally.finish()
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for done in [pool.submit(export.run_case, n)
-                     for n in range(args.cases)]:
-            done.result()
-    return tally.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.main(__doc__, 120, Export))
