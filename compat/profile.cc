@@ -12,10 +12,11 @@ struct Release {
 
 // Oldest first. The same change in a stable series is a row of its own.
 constexpr Release kReleases[] = {
-    // info
-    {{6, 0}, [](Profile& p) { p.snapshot_columns = SnapshotColumns::kWide; }},
+    // bitmap, convert --bitmaps
     {{6, 1}, [](Profile& p) { p.convert_checks_bitmaps = true; }},
     {{11, 1}, [](Profile& p) { p.bitmap_removes_all = true; }},
+    // info
+    {{6, 0}, [](Profile& p) { p.snapshot_columns = SnapshotColumns::kWide; }},
     {{6, 1}, [](Profile& p) { p.info_reads_dirty_bit = true; }},
     {{8, 0}, [](Profile& p) { p.info_shows_child_nodes = true; }},
     {{9, 0},
