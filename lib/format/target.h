@@ -148,6 +148,10 @@ class Target {
     return Error{.fault = Fault::kUnsupported};
   }
 
+  // Writes out what metadata the format can write before the end; the caller's
+  // writes are done. What else there is is kept until Finish.
+  virtual Status Sync() { return {}; }
+
   // Writes out all metadata. Nothing may be called afterwards.
   virtual Status Finish() = 0;
 

@@ -23,18 +23,16 @@ Error Named(Fault fault, ByteView name) {
 }  // namespace
 
 Status Qcow2BitmapStore::Open(uint64_t room) {
-  cache_ = TRY(BlockCache::Create(*arena_, *file_, kCachedBlocks));
-  header_ = TRY(ReadHeader(cache_, *arena_));
-  TRY(ReadExtensions(cache_, header_, *arena_, extensions_));
-  cache_.SetBlockBytes(
-      Max(BlockCache::kMinBlockBytes,
-          Min(header_.cluster_size(), BlockCache::kMaxBlockBytes)));
-  list_ = TRY(BitmapList::Load(cache_, header_, extensions_, *arena_, room));
+  TRY(image_.Open(kCachedBlocks));
+  const Extensions& extensions = image_.extensions;
+  list_ = TRY(BitmapList::Load(image_.cache(), image_.header, extensions,
+                               *arena_, room));
   num_listed_ = list_.size();
-  directory_ = {.offset = extensions_.bitmap_directory_offset,
-                .bytes = extensions_.bitmap_directory_bytes,
-                .num_bitmaps = extensions_.num_bitmaps};
-  return reader_.Init(*arena_, *file_, cache_, header_.cluster_size());
+  directory_ = {.offset = extensions.bitmap_directory_offset,
+                .bytes = extensions.bitmap_directory_bytes,
+                .num_bitmaps = extensions.num_bitmaps};
+  return reader_.Init(*arena_, *file_, image_.cache(),
+                      image_.header.cluster_size());
 }
 
 BitmapFacts Qcow2BitmapStore::At(uint64_t index) const {
@@ -65,7 +63,7 @@ Result<Bitmap*> Qcow2BitmapStore::FindSound(ByteView name) {
 
 // In qemu-img's order.
 Status Qcow2BitmapStore::CheckNew(ByteView name, uint64_t granularity) {
-  if (header_.version < 3) {
+  if (image_.header.version < 3) {
     return Named(Fault::kBitmapOldVersion, name);
   }
   if (granularity > uint64_t{1} << kMaxBitmapGranularityBits) {
@@ -97,8 +95,9 @@ Status Qcow2BitmapStore::Add(ByteView name, uint64_t granularity) {
     return Named(Fault::kBitmapNoName, name);
   }
   if (granularity == 0) {
-    granularity = Max(kMinDefaultGranularity,
-                      Min(kMaxDefaultGranularity, header_.cluster_size()));
+    granularity =
+        Max(kMinDefaultGranularity,
+            Min(kMaxDefaultGranularity, image_.header.cluster_size()));
   }
   if (granularity < uint64_t{1} << kMinBitmapGranularityBits ||
       !IsPowerOfTwo(granularity)) {
@@ -147,10 +146,10 @@ Status Qcow2BitmapStore::Merge(ByteView name, BitmapStore& from,
   if (bitmap->inconsistent) {
     return Named(Fault::kBitmapInconsistent, source);
   }
-  if (header_.virtual_size() != other.header_.virtual_size()) {
+  if (image_.header.virtual_size() != other.image_.header.virtual_size()) {
     return Error{.fault = Fault::kBitmapSizes,
-                 .value = header_.virtual_size(),
-                 .value2 = other.header_.virtual_size()};
+                 .value = image_.header.virtual_size(),
+                 .value2 = other.image_.header.virtual_size()};
   }
   if (bitmap == into) {
     return {};

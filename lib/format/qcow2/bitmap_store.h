@@ -8,21 +8,16 @@
 #include "lib/base/file.h"
 #include "lib/base/result.h"
 #include "lib/format/bitmap_store.h"
-#include "lib/format/block_cache.h"
 #include "lib/format/qcow2/bitmap_list.h"
-#include "lib/format/qcow2/extensions.h"
-#include "lib/format/qcow2/geometry.h"
-#include "lib/format/qcow2/header.h"
-#include "lib/format/qcow2/header_rewrite.h"
-#include "lib/format/qcow2/refcounts.h"
+#include "lib/format/qcow2/metadata.h"
 #include "lib/format/qcow2/stored_bits.h"
-#include "lib/format/qcow2/table_store.h"
 
 namespace instar::qcow2 {
 
 class Qcow2BitmapStore final : public BitmapStore {
  public:
-  Qcow2BitmapStore(Arena& arena, File& file) : arena_(&arena), file_(&file) {}
+  Qcow2BitmapStore(Arena& arena, File& file)
+      : arena_(&arena), file_(&file), image_(arena, file) {}
   Qcow2BitmapStore(const Qcow2BitmapStore&) = delete;
   Qcow2BitmapStore& operator=(const Qcow2BitmapStore&) = delete;
 
@@ -31,7 +26,7 @@ class Qcow2BitmapStore final : public BitmapStore {
 
   uint64_t count() const override { return list_.size(); }
   BitmapFacts At(uint64_t index) const override;
-  bool supported() const override { return header_.version >= 3; }
+  bool supported() const override { return image_.header.version >= 3; }
 
   Status Begin(bool behind_data) override;
   Status Add(ByteView name, uint64_t granularity) override;
@@ -52,7 +47,7 @@ class Qcow2BitmapStore final : public BitmapStore {
   Result<Bitmap*> Find(ByteView name);
   Result<Bitmap*> FindSound(ByteView name);
   BitmapShape ShapeOf(uint64_t granularity_bits) const {
-    return {.disk_bytes = header_.virtual_size(),
+    return {.disk_bytes = image_.header.virtual_size(),
             .granularity_bits = granularity_bits};
   }
   Status CheckNew(ByteView name, uint64_t granularity);
@@ -65,7 +60,6 @@ class Qcow2BitmapStore final : public BitmapStore {
   Status WriteDirectory(uint64_t offset, uint64_t bytes);
   // Puts the list into a new directory and frees the old one.
   Status ReplaceDirectory();
-  Result<uint64_t> TakeClusters(uint64_t count);
   Status StoreBits(Bitmap& bitmap);
   // The clusters that the table's entries refer to, which are set in `table`.
   Status StoreClusters(const Bitmap& bitmap, MutableBytes table);
@@ -74,20 +68,12 @@ class Qcow2BitmapStore final : public BitmapStore {
 
   Arena* arena_;
   File* file_;
-  BlockCache cache_;
-  Header header_;
-  Extensions extensions_;
+  Metadata image_;
   BitmapList list_;
   BitReader reader_;
   uint64_t num_listed_ = 0;  // of the list: those that the directory has
   Directory directory_;
-
-  // From Begin on.
-  Geometry geometry_;
-  TableStore tables_;
-  Refcounts* refcounts_ = nullptr;
-  HeaderRewrite rewrite_;
-  MutableBytes cluster_;
+  MutableBytes cluster_;  // from Begin on
 };
 
 }  // namespace instar::qcow2

@@ -5,31 +5,6 @@
 #include "lib/format/qcow2/layout.h"
 
 namespace instar::qcow2 {
-namespace {
-
-// Autoclear features that this program knows; whoever writes takes back the
-// promises of others.
-constexpr uint64_t kKnownAutoclear = kAutoclearBitmaps | kAutoclearRawDataFile;
-
-// What can be read but not written.
-Status CheckWritable(const Header& header) {
-  if ((header.incompatible & kIncompatibleCorrupt) != 0) {
-    return Error{.fault = Fault::kQcow2ImageCorrupt};
-  }
-  if ((header.incompatible & kIncompatibleDirty) != 0) {
-    const ByteView what = ByteView::Of("writing an image that is marked dirty");
-    return Error{.fault = Fault::kUnsupported,
-                 .text = what.data(),
-                 .text_bytes = static_cast<uint32_t>(what.size())};
-  }
-  if (header.refcount_table_offset == 0) {
-    return Error{.fault = Fault::kQcow2ReftableOffset};
-  }
-  return {};
-}
-
-}  // namespace
-
 bool Qcow2BitmapStore::HasSoundBitmaps() const {
   for (uint64_t i = 0; i < list_.size(); ++i) {
     if (!list_[i].inconsistent) {
@@ -42,28 +17,19 @@ bool Qcow2BitmapStore::HasSoundBitmaps() const {
 // ---- Opening ----------------------------------------------------------------
 
 Status Qcow2BitmapStore::Begin(bool behind_data) {
-  TRY(CheckWritable(header_));
-  geometry_ = {.version = header_.version,
-               .cluster_bits = header_.cluster_bits,
-               .refcount_order = header_.refcount_order,
-               .extended_l2 = header_.has_extended_l2(),
-               .external_data = header_.has_data_file(),
-               .virtual_size = header_.virtual_size()};
-  TRY(tables_.Init(*arena_, *file_, geometry_.cluster_bytes()));
-  refcounts_ = TRY(arena_->New<Refcounts>(*file_, tables_, geometry_,
-                                          header_.refcount_table_offset,
-                                          header_.refcount_table_clusters));
+  TRY(image_.BeginChanges());
   if (behind_data) {
-    const uint64_t start = TRY(BehindLastCluster(cache_, header_));
-    refcounts_->SearchFrom(start);
+    const uint64_t start =
+        TRY(BehindLastCluster(image_.cache(), image_.header));
+    image_.refcounts().SearchFrom(start);
   }
-  TRY(rewrite_.Init(*arena_, *file_, header_));
-  cluster_ = TRY(arena_->Allocate(geometry_.cluster_bytes()));
+  cluster_ = TRY(arena_->Allocate(image_.geometry().cluster_bytes()));
   if (HasSoundBitmaps()) {
     return MarkInUse();
   }
-  const bool has_foreign_promise = (header_.autoclear & ~kKnownAutoclear) != 0;
-  if (extensions_.stale_bitmaps || has_foreign_promise) {
+  const bool has_foreign_promise =
+      image_.header.autoclear != KeptAutoclear(image_.header);
+  if (image_.extensions.stale_bitmaps || has_foreign_promise) {
     return WriteHeader(list_.size() != 0);
   }
   return {};
@@ -88,16 +54,13 @@ Status Qcow2BitmapStore::MarkInUse() {
 
 Status Qcow2BitmapStore::WriteHeader(bool promises_bitmaps) {
   const uint64_t others =
-      header_.autoclear & kKnownAutoclear & ~uint64_t{kAutoclearBitmaps};
-  TRY(rewrite_.Write(
-      {.autoclear =
-           others | (promises_bitmaps ? uint64_t{kAutoclearBitmaps} : 0),
-       .refcount_table_offset = refcounts_->table_offset(),
-       .refcount_table_clusters = refcounts_->table_clusters(),
-       .num_bitmaps = directory_.num_bitmaps,
-       .bitmap_directory_offset = directory_.offset,
-       .bitmap_directory_bytes = directory_.bytes}));
-  return file_->Flush();
+      KeptAutoclear(image_.header) & ~uint64_t{kAutoclearBitmaps};
+  image_.header.autoclear =
+      others | (promises_bitmaps ? uint64_t{kAutoclearBitmaps} : 0);
+  image_.extensions.num_bitmaps = directory_.num_bitmaps;
+  image_.extensions.bitmap_directory_offset = directory_.offset;
+  image_.extensions.bitmap_directory_bytes = directory_.bytes;
+  return image_.WriteHeader();
 }
 
 Status Qcow2BitmapStore::WriteDirectory(uint64_t offset, uint64_t bytes) {
@@ -118,29 +81,19 @@ Status Qcow2BitmapStore::ReplaceDirectory() {
   if (list_.size() != 0) {
     directory_.num_bitmaps = list_.size();
     directory_.bytes = list_.DirectoryBytes();
-    directory_.offset = TRY(TakeClusters(geometry_.Clusters(directory_.bytes)));
+    directory_.offset =
+        TRY(image_.Allocate(image_.geometry().Clusters(directory_.bytes)));
     TRY(WriteDirectory(directory_.offset, directory_.bytes));
-    TRY(tables_.FlushAll());
-    TRY(file_->Flush());
   }
   TRY(WriteHeader(list_.size() != 0));
-  return refcounts_->Free(old.offset, old.bytes, false);
-}
-
-Result<uint64_t> Qcow2BitmapStore::TakeClusters(uint64_t count) {
-  const uint64_t offset = TRY(refcounts_->Allocate(count));
-  // Where the refcounts lie about the first cluster it is the header's still.
-  if (offset == 0) {
-    return Error{.fault = Fault::kQcow2CorruptEntry};
-  }
-  return offset;
+  return image_.refcounts().Free(old.offset, old.bytes, false);
 }
 
 // ---- Bits -------------------------------------------------------------------
 
 Status Qcow2BitmapStore::Store() {
   if (!HasSoundBitmaps()) {
-    return tables_.FlushAll();
+    return image_.tables().FlushAll();
   }
   for (uint64_t i = 0; i < list_.size(); ++i) {
     Bitmap& bitmap = list_[i];
@@ -155,18 +108,19 @@ Status Qcow2BitmapStore::Store() {
   for (uint64_t i = 0; i < list_.size(); ++i) {
     TRY(FreeTable(list_[i].old_table));
   }
-  return tables_.FlushAll();
+  return image_.tables().FlushAll();
 }
 
 Status Qcow2BitmapStore::StoreBits(Bitmap& bitmap) {
   const uint64_t words = ShapeOf(bitmap.granularity_bits).words();
   const uint64_t entries =
-      DivRoundUp(words * kWordBytes, geometry_.cluster_bytes());
+      DivRoundUp(words * kWordBytes, image_.geometry().cluster_bytes());
   const uint64_t mark = arena_->Mark();
   const MutableBytes table = TRY(arena_->AllocateZeroed(entries * Be64::kSize));
   TRY(StoreClusters(bitmap, table));
   bitmap.table = {.offset = 0, .entries = entries};
-  bitmap.table.offset = TRY(TakeClusters(geometry_.Clusters(table.size())));
+  bitmap.table.offset =
+      TRY(image_.Allocate(image_.geometry().Clusters(table.size())));
   TRY(file_->WriteAt(bitmap.table.offset, table.view()));
   arena_->Rewind(mark);
   return {};
@@ -178,7 +132,7 @@ Status Qcow2BitmapStore::StoreClusters(const Bitmap& bitmap,
     return {};
   }
   const BitmapShape shape = ShapeOf(bitmap.granularity_bits);
-  const uint64_t per_cluster = geometry_.cluster_bytes() / kWordBytes;
+  const uint64_t per_cluster = image_.geometry().cluster_bytes() / kWordBytes;
   const uint64_t entries = table.size() / Be64::kSize;
   for (uint64_t i = 0; i < entries; ++i) {
     const uint64_t first = i * per_cluster;
@@ -192,7 +146,7 @@ Status Qcow2BitmapStore::StoreClusters(const Bitmap& bitmap,
     if (!HasBits(shape, first, words.view())) {
       continue;
     }
-    const uint64_t offset = TRY(TakeClusters(1));
+    const uint64_t offset = TRY(image_.Allocate(1));
     TRY(table.Put<Be64>(i * Be64::kSize, offset));
     TRY(file_->WriteAt(offset, cluster_.view()));
   }
@@ -210,11 +164,12 @@ Status Qcow2BitmapStore::FreeTable(const BitmapTable& table) {
     return {};
   }
   TRY(freed);
-  return refcounts_->Free(table.offset, table.entries * Be64::kSize, false);
+  return image_.refcounts().Free(table.offset, table.entries * Be64::kSize,
+                                 false);
 }
 
 Status Qcow2BitmapStore::FreeClusters(const BitmapTable& table) {
-  const uint64_t bytes = geometry_.cluster_bytes();
+  const uint64_t bytes = image_.geometry().cluster_bytes();
   // Of a bitmap in use nobody has looked at the table yet.
   if (table.offset > kMaxReadOffset - table.entries * Be64::kSize) {
     return Error{.fault = Fault::kQcow2BitmapTable, .value = table.offset};
@@ -222,16 +177,16 @@ Status Qcow2BitmapStore::FreeClusters(const BitmapTable& table) {
   for (uint64_t pass = 0; pass < 2; ++pass) {
     for (uint64_t i = 0; i < table.entries; ++i) {
       const uint64_t entry =
-          TRY(cache_.At<Be64>(table.offset + i * Be64::kSize));
+          TRY(image_.cache().At<Be64>(table.offset + i * Be64::kSize));
       const uint64_t offset = entry & kBitmapTableOffsetMask;
       const bool is_wrong = (entry & kBitmapTableReservedMask) != 0 ||
-                            geometry_.InCluster(offset) != 0 ||
+                            image_.geometry().InCluster(offset) != 0 ||
                             (offset != 0 && (entry & kBitmapTableAllOnes) != 0);
       if (is_wrong) {
         return Error{.fault = Fault::kQcow2BitmapTable, .value = entry};
       }
       if (pass == 1 && offset != 0) {
-        TRY(refcounts_->Free(offset, bytes, true));
+        TRY(image_.refcounts().Free(offset, bytes, true));
       }
     }
   }

@@ -9,40 +9,39 @@
 #include "lib/base/bytes.h"
 #include "lib/base/file.h"
 #include "lib/base/result.h"
+#include "lib/format/qcow2/extensions.h"
 #include "lib/format/qcow2/header.h"
 
 namespace instar::qcow2 {
 
-// What may differ from what is in the file.
-struct HeaderChanges {
-  uint64_t autoclear = 0;  // version 3
-  uint64_t refcount_table_offset = 0;
-  uint64_t refcount_table_clusters = 0;
-  // The bitmaps extension; none where there are no bitmaps.
-  uint64_t num_bitmaps = 0;
-  uint64_t bitmap_directory_offset = 0;
-  uint64_t bitmap_directory_bytes = 0;
-};
-
 class HeaderRewrite {
  public:
-  // Reads the cluster as it is. `header` must outlive this.
+  // Reads the cluster as it is, of which `header` was read.
   // Errors: kErrno, kNoMemory.
   Status Init(Arena& arena, File& file, const Header& header);
 
-  // Writes it in one piece.
+  // Writes it in one piece, so that it says what the arguments say.
+  // `backing_file` may be empty: there is none. `header` gets the place of its
+  // name and its own length.
   // Errors: kErrno, with ENOSPC where the cluster is too short.
-  Status Write(const HeaderChanges& changes);
+  Status Write(Header& header, const Extensions& extensions,
+               ByteView backing_file);
+
+  // The name of the backing file that the cluster had at first.
+  ByteView old_backing_file() const;
 
  private:
-  Status Build(const HeaderChanges& changes);
-  Status PutFields(const HeaderChanges& changes);
-  Status PutExtensions(const HeaderChanges& changes, uint64_t& at);
+  Status Build(Header& header, const Extensions& extensions,
+               ByteView backing_file);
+  Status PutFields(const Header& header);
+  Status PutLaterFields(const Header& header);
+  Status PutExtensions(const Header& header, const Extensions& extensions,
+                       uint64_t& at);
   Status PutUnknown(uint64_t& at);
-  Status CopyExtension(uint32_t type, bool is_text, uint64_t& at);
+  Status CopyEncryption(uint64_t& at);
 
   File* file_ = nullptr;
-  const Header* header_ = nullptr;
+  Header old_header_;
   MutableBytes old_;
   MutableBytes new_;
 };

@@ -41,6 +41,7 @@ class Qcow2Target final : public Target {
   Result<WriteExtent> AllocatePacked(uint64_t offset, uint64_t packed_bytes,
                                      MutableBytes prefix) override;
   Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
+  Status Sync() override { return tables_.FlushAll(); }
   Status Finish() override;
 
   // The rest is for `create`.

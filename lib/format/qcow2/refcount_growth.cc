@@ -178,6 +178,7 @@ Status Refcounts::FillArea(uint64_t start, uint64_t end, uint64_t first_block,
 Status Refcounts::SwitchTable(uint64_t offset, uint64_t clusters) {
   using L = HeaderLayout;
   TRY(tables_->FlushRefcounts());
+  TRY(tables_->Barrier());
   uint8_t record[12];
   const MutableBytes bytes(record, sizeof record);
   TRY(bytes.Put<Be64>(0, offset));

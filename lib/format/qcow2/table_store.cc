@@ -22,6 +22,7 @@ constexpr Table kFreeing[kNumTables] = {
 }  // namespace
 
 Status TableStore::Init(Arena& arena, File& file, uint64_t cluster_bytes) {
+  file_ = &file;
   cluster_bytes_ = cluster_bytes;
   page_bytes_ = Min(cluster_bytes, kMaxPageBytes);
   const uint64_t budget = Min(kMaxStoreBytes, arena.available() / 2);
@@ -34,6 +35,14 @@ Status TableStore::Init(Arena& arena, File& file, uint64_t cluster_bytes) {
   return {};
 }
 
+Status TableStore::Write(Table table) {
+  PageCache& cache = Cache(table);
+  if (cache.dirty()) {
+    TRY(Barrier());
+  }
+  return cache.Flush();
+}
+
 Result<Page*> TableStore::MakeRoom(Table table) {
   Page* page = Cache(table).Victim();
   if (!page->dirty) {
@@ -42,7 +51,7 @@ Result<Page*> TableStore::MakeRoom(Table table) {
   // Whatever has to be on disk before this page; then its whole cache, so
   // that the next victims are clean.
   for (const Table before : freeing_ ? kFreeing : kAllocating) {
-    TRY(Cache(before).Flush());
+    TRY(Write(before));
     if (before == table) {
       break;
     }
@@ -85,8 +94,8 @@ Status TableStore::Store64(Table table, uint64_t offset, uint64_t value) {
 
 Status TableStore::BeginAllocating() {
   if (freeing_) {
-    TRY(Cache(Table::kL2).Flush());
-    TRY(Cache(Table::kL1).Flush());
+    TRY(Write(Table::kL2));
+    TRY(Write(Table::kL1));
     freeing_ = false;
   }
   return {};
@@ -109,13 +118,13 @@ void TableStore::DropCluster(uint64_t offset) {
 }
 
 Status TableStore::FlushRefcounts() {
-  TRY(Cache(Table::kRefcountBlock).Flush());
-  return Cache(Table::kRefcountTable).Flush();
+  TRY(Write(Table::kRefcountBlock));
+  return Write(Table::kRefcountTable);
 }
 
 Status TableStore::FlushAll() {
   for (const Table table : freeing_ ? kFreeing : kAllocating) {
-    TRY(Cache(table).Flush());
+    TRY(Write(table));
   }
   return {};
 }

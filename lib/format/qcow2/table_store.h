@@ -25,6 +25,10 @@ class TableStore {
   // Takes at most half of what is left in `arena`. Errors: kNoMemory.
   Status Init(Arena& arena, File& file, uint64_t cluster_bytes);
 
+  // From now on each kind of table is written only when all that was written
+  // to the file before is durable: for images that hold something to lose.
+  void WriteInOrder() { in_order_ = true; }
+
   uint64_t page_bytes() const { return page_bytes_; }
 
   // The page of `table` that holds file byte `offset`. Valid until the next
@@ -48,6 +52,9 @@ class TableStore {
   // The cluster holds no table any more: forget what is cached of it.
   void DropCluster(uint64_t offset);
 
+  // What was written so far comes before whatever follows, where that matters.
+  Status Barrier() { return in_order_ ? file_->Flush() : Status(); }
+
   // Writes all refcounts, or everything.
   Status FlushRefcounts();
   Status FlushAll();
@@ -57,11 +64,14 @@ class TableStore {
     return caches_[static_cast<uint64_t>(table)];
   }
   Result<Page*> MakeRoom(Table table);
+  Status Write(Table table);
 
+  File* file_ = nullptr;
   PageCache caches_[kNumTables];
   uint64_t cluster_bytes_ = 0;
   uint64_t page_bytes_ = 0;
   bool freeing_ = false;
+  bool in_order_ = false;
 };
 
 }  // namespace instar::qcow2

@@ -4,6 +4,7 @@
 #include "lib/format/qcow2/create.h"
 #include "lib/format/qcow2/extensions.h"
 #include "lib/format/qcow2/header.h"
+#include "lib/format/qcow2/metadata.h"
 #include "lib/format/qcow2/qcow2_target.h"
 #include "lib/format/target.h"
 
@@ -12,29 +13,18 @@ namespace {
 
 constexpr uint8_t kName[] = {'q', 'c', 'o', 'w', '2'};
 
-Error Unsupported(ByteView what) {
-  return {.fault = Fault::kUnsupported,
-          .text = what.data(),
-          .text_bytes = static_cast<uint32_t>(what.size())};
-}
-
-// What can be read but not written.
-Status CheckWritable(const Header& header) {
-  if ((header.incompatible & kIncompatibleCorrupt) != 0) {
-    return Error{.fault = Fault::kQcow2ImageCorrupt};
-  }
+// What can be read but not written with data.
+Status CheckTarget(const Header& header) {
+  TRY(CheckWritable(header));
   if (header.crypt_method != kCryptNone) {
     return Error{.fault = Fault::kQcow2KeyRequired,
                  .value = header.crypt_method};
   }
-  if ((header.incompatible & kIncompatibleDirty) != 0) {
-    return Unsupported(ByteView::Of("writing an image that is marked dirty"));
-  }
   if ((header.autoclear & kAutoclearBitmaps) != 0) {
-    return Unsupported(ByteView::Of("writing an image with bitmaps"));
-  }
-  if (header.refcount_table_offset == 0) {
-    return Error{.fault = Fault::kQcow2ReftableOffset};
+    const ByteView what = ByteView::Of("writing an image with bitmaps");
+    return Error{.fault = Fault::kUnsupported,
+                 .text = what.data(),
+                 .text_bytes = static_cast<uint32_t>(what.size())};
   }
   return {};
 }
@@ -42,13 +32,13 @@ Status CheckWritable(const Header& header) {
 // Whoever writes must take back the promises of features that he does not
 // know.
 Status ClearUnknownPromises(File& file, const Header& header) {
-  constexpr uint64_t kKnown = kAutoclearBitmaps | kAutoclearRawDataFile;
-  if (header.version < 3 || (header.autoclear & ~kKnown) == 0) {
+  const uint64_t kept = KeptAutoclear(header);
+  if (header.version < 3 || header.autoclear == kept) {
     return {};
   }
   uint8_t field[8];
   const MutableBytes bytes(field, sizeof field);
-  TRY(bytes.Put<Be64>(0, header.autoclear & kKnown));
+  TRY(bytes.Put<Be64>(0, kept));
   return file.WriteAt(HeaderLayout::kAutoclearFeatures.offset, bytes.view());
 }
 
@@ -59,21 +49,12 @@ Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
   const Header header = TRY(ReadHeader(cache, arena));
   Extensions extensions;
   TRY(ReadExtensions(cache, header, arena, extensions));
-  TRY(CheckWritable(header));
+  TRY(CheckTarget(header));
   if (header.has_data_file() && files.data_file == nullptr) {
     return Error{.fault = Fault::kQcow2DataFileMissing};
   }
   TRY(ClearUnknownPromises(file, header));
-  const Geometry geometry = {
-      .version = header.version,
-      .cluster_bits = header.cluster_bits,
-      .refcount_order = header.refcount_order,
-      .extended_l2 = header.has_extended_l2(),
-      .external_data = header.has_data_file(),
-      .external_data_raw = (header.autoclear & kAutoclearRawDataFile) != 0,
-      .compression = header.compression_type == 0 ? Compression::kZlib
-                                                  : Compression::kZstd,
-      .virtual_size = header.virtual_size()};
+  const Geometry geometry = GeometryOf(header);
   const TablePlaces places = {
       .l1_offset = header.l1_offset,
       .l1_entries = header.num_l1_entries,
