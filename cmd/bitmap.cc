@@ -1,11 +1,10 @@
 // `bitmap`: changes a persistent bitmap of an image.
-#include <unistd.h>
-
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cmd/bitmap_run.h"
+#include "cmd/changed_image.h"
 #include "cmd/creation.h"
 #include "cmd/image_call.h"
 #include "cmd/session.h"
@@ -57,8 +56,6 @@ class Bitmap {
   std::optional<std::string> CheckCall() const;
 
   int Change();
-  void PrintFormatWarning(const ImageSource& image,
-                          const proto::ImageFacts& facts) const;
   bool RunGuest(const ImageSource& image, vmm::Files& files,
                 const proto::Config& config) const;
   proto::Config MakeConfig(const ImageSource& image) const;
@@ -183,12 +180,6 @@ proto::Config Bitmap::MakeConfig(const ImageSource& image) const {
   return config;
 }
 
-void Bitmap::PrintFormatWarning(const ImageSource& image,
-                                const proto::ImageFacts& facts) const {
-  if (image.options.format.empty() && facts.format() == "raw")
-    WriteAll(STDERR_FILENO, compat::RawGuessedText(image.options.path));
-}
-
 bool Bitmap::RunGuest(const ImageSource& image, vmm::Files& files,
                       const proto::Config& config) const {
   Session session(environment_, files, compat::CommandKind::kBitmap);
@@ -199,7 +190,7 @@ bool Bitmap::RunGuest(const ImageSource& image, vmm::Files& files,
   session.shown_names[files.size()] = image.name;
   session.on_finding = [&](const proto::Finding& finding) {
     if (finding.has_image())
-      PrintFormatWarning(image, finding.image());
+      WarnOfGuessedRaw(image, finding.image());
   };
   return session.Run(BitmapGuest(), config,
                      LimitsFor(environment_, kBitmapGuestBytes));
@@ -210,12 +201,8 @@ int Bitmap::Change() {
       ReadSource(environment_, filename_, format_, image_opts_, false);
   if (!image)
     return 1;
-  vmm::Outputs outputs;
-  outputs.target = image->options.path;
-  outputs.create = false;
-  if (image->options.direct)
-    outputs.cache = vmm::CacheMode::kNone;
-  vmm::Files files(environment_.policy, outputs);
+  vmm::Files files(environment_.policy,
+                   OutputsFor(*image, vmm::CacheMode::kWriteback));
   proto::Config config = MakeConfig(*image);
   if (!source_)
     return RunGuest(*image, files, config) ? 0 : 1;

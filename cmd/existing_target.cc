@@ -134,6 +134,10 @@ std::string FormatProblem(const ExistingTarget& target,
 
 }  // namespace
 
+void LookInto(const Environment& environment, ExistingTarget& target) {
+  Inspection(environment, target).Look();
+}
+
 ExistingTarget FindExistingTarget(const Environment& environment,
                                   const ConvertCall& call) {
   std::optional<std::string> format = call.target_format;
@@ -165,7 +169,7 @@ ExistingTarget FindExistingTarget(const Environment& environment,
 
   const bool is_part = options.raw_offset != 0 || options.raw_size;
   if (is_probed || is_part || target.format == "qcow2")
-    Inspection(environment, target).Look();
+    LookInto(environment, target);
   // What an image of a known format lacks is told when it is opened to be
   // written to.
   if (!is_probed && !is_part)

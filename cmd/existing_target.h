@@ -26,4 +26,8 @@ struct ExistingTarget {
 ExistingTarget FindExistingTarget(const Environment& environment,
                                   const ConvertCall& call);
 
+// Lets a guest that sees nothing else find out the format and the data file of
+// `target.image`. What it could not read becomes `problem`.
+void LookInto(const Environment& environment, ExistingTarget& target);
+
 }  // namespace instar::cmd

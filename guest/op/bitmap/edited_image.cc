@@ -1,39 +1,16 @@
 #include "guest/op/bitmap/edited_image.h"
 
-#include "guest/rt/claims.h"
+#include "guest/rt/changed_image.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
-#include "lib/format/chain.h"
 
 namespace instar::guest {
 namespace {
-
-constexpr uint32_t kClaimFormatTarget =
-    abi::kClaimRead | abi::kClaimWrite | abi::kClaimResize |
-    abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
-constexpr uint32_t kClaimRawTarget = abi::kClaimRead | abi::kClaimWrite;
-constexpr uint32_t kClaimBelow =
-    abi::kClaimRead | abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
 
 bool Failed(const Error& error, const File& file,
             instar_proto_Stage stage = instar_proto_Stage_STAGE_OPEN) {
   ReportFailure(error, {.stage = stage, .slot = file.slot()});
   return false;
-}
-
-bool ClaimChain(Image* top) {
-  uint32_t depth = 0;
-  for (Image* layer = top; layer != nullptr && depth <= kMaxChainDepth;
-       layer = layer->backing(), ++depth) {
-    const bool is_raw = layer->facts().format.Equals(ByteView::Of("raw"));
-    const uint32_t on_top = is_raw ? kClaimRawTarget : kClaimFormatTarget;
-    const uint32_t flags = layer == top ? on_top : kClaimBelow;
-    const Status claimed = ClaimImage(*layer, flags, flags);
-    if (!claimed.ok()) {
-      return Failed(claimed.error(), layer->file());
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -55,25 +32,8 @@ bool OpenStore(Context& context, const Image& image, uint64_t room,
 
 bool EditedImage::Open(Context& context, uint64_t room) {
   const instar_proto_BitmapConfig& config = context.config->operation.bitmap;
-  HostOpener opener(context.arena);
-  const Result<File*> file =
-      config.image_is_open ? SlotFile::AtBoot(context.arena, config.image.slot)
-                           : opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
-  if (!file.ok()) {
-    ReportFailure(file.error(),
-                  {.stage = instar_proto_Stage_STAGE_CREATE, .slot = 0});
-    return false;
-  }
-  ChainFailure failure;
-  const Result<Image*> image =
-      OpenChain(context.arena, *file.value(), ViewOf(config.image.format),
-                ViewOf(config.image.filename), opener,
-                OpenOptionsOf(context, config.image), failure);
-  if (!image.ok()) {
-    return Failed(image.error(), *failure.file);
-  }
-  image_ = image.value();
-  if (!ClaimChain(image_)) {
+  image_ = OpenChanged(context, config.image, config.image_is_open);
+  if (image_ == nullptr) {
     return false;
   }
   if (config.copy == instar_proto_BitmapCopy_BITMAP_COPY_NONE) {

@@ -1,0 +1,59 @@
+#include "guest/rt/changed_image.h"
+
+#include "guest/rt/claims.h"
+#include "guest/rt/findings.h"
+#include "guest/rt/output.h"
+#include "guest/rt/slot_file.h"
+#include "lib/format/chain.h"
+
+namespace instar::guest {
+namespace {
+
+constexpr uint32_t kClaimFormat = abi::kClaimRead | abi::kClaimWrite |
+                                  abi::kClaimResize | abi::kClaimUnshareWrite |
+                                  abi::kClaimUnshareResize;
+constexpr uint32_t kClaimRaw = abi::kClaimRead | abi::kClaimWrite;
+constexpr uint32_t kClaimBelow =
+    abi::kClaimRead | abi::kClaimUnshareWrite | abi::kClaimUnshareResize;
+
+bool ClaimChain(Image* top) {
+  uint32_t depth = 0;
+  for (Image* layer = top; layer != nullptr && depth <= kMaxChainDepth;
+       layer = layer->backing(), ++depth) {
+    const bool is_raw = layer->facts().format.Equals(ByteView::Of("raw"));
+    const uint32_t on_top = is_raw ? kClaimRaw : kClaimFormat;
+    const uint32_t flags = layer == top ? on_top : kClaimBelow;
+    const Status claimed = ClaimImage(*layer, flags, flags);
+    if (!claimed.ok()) {
+      ReportFailure(claimed.error(), {.slot = layer->file().slot()});
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Image* OpenChanged(Context& context, const instar_proto_Source& source,
+                   bool is_open) {
+  HostOpener opener(context.arena);
+  const Result<File*> file =
+      is_open ? SlotFile::AtBoot(context.arena, source.slot)
+              : opener.OpenOutput(instar_proto_Role_ROLE_TARGET);
+  if (!file.ok()) {
+    ReportFailure(file.error(),
+                  {.stage = instar_proto_Stage_STAGE_CREATE, .slot = 0});
+    return nullptr;
+  }
+  ChainFailure failure;
+  const Result<Image*> image = OpenChain(
+      context.arena, *file.value(), ViewOf(source.format),
+      ViewOf(source.filename), opener, OpenOptionsOf(context, source), failure);
+  if (!image.ok()) {
+    ReportFailure(image.error(), {.slot = failure.file->slot()});
+    return nullptr;
+  }
+  return ClaimChain(image.value()) ? image.value() : nullptr;
+}
+
+}  // namespace instar::guest
