@@ -1,0 +1,105 @@
+"""Commands that change images in place, and the images that they start from."""
+import dataclasses
+import itertools
+
+IMAGE, BASE, OTHER = "image", "base", "other"
+SIZE = 4 << 20
+
+
+@dataclasses.dataclass
+class Operation:
+    """`setup`: commands of qemu-img, or of qemu-io where a list begins with
+    "io". `contents`: what may be read of an image besides what it held before
+    and holds after: "sectors", either of the two for each sector."""
+    name: str
+    args: list
+    setup: list
+    images: tuple = (IMAGE,)
+    contents: dict = dataclasses.field(default_factory=dict)
+
+
+def create(options, name=IMAGE, size=SIZE, backing=None):
+    call = ["create", "-q", "-f", "qcow2", "-o", options, name]
+    if backing:
+        call[4:4] = ["-b", backing, "-F", "qcow2"]
+    return call + [str(size)]
+
+
+def fill(name, *writes):
+    return ["io", name, *(f"write -P {p} {o} {n}" for o, n, p in writes)]
+
+
+DATA = fill(IMAGE, (0, 300 << 10, 1), (1 << 20, 64 << 10, 2),
+            (3 << 20, 128 << 10, 3))
+MORE = fill(IMAGE, (128 << 10, 64 << 10, 4), (2 << 20, 32 << 10, 5))
+
+# Clusters and refcounts: small tables, the usual ones, and others.
+SHAPES = ("cluster_size=512", "cluster_size=4k,refcount_bits=64",
+          "cluster_size=64k", "cluster_size=64k,refcount_bits=1",
+          "cluster_size=16k,extended_l2=on", "compat=0.10,cluster_size=4k")
+SNAPSHOTS = tuple(s for s in SHAPES if "refcount_bits=1" not in s)
+
+
+def resizes():
+    for shape in SHAPES:
+        start = [create(shape), DATA]
+        yield f"resize +1G {shape}", ["resize", "-q", IMAGE, "+1G"], start
+        yield (f"resize --shrink {shape}",
+               ["resize", "-q", "--shrink", IMAGE, "1280k"], start)
+        yield (f"resize --preallocation=metadata {shape}",
+               ["resize", "-q", "--preallocation=metadata", IMAGE, "+2M"],
+               start)
+
+
+def snapshots():
+    for shape in SNAPSHOTS:
+        start = [create(shape), DATA]
+        taken = start + [["snapshot", "-c", "one", IMAGE], MORE]
+        yield f"snapshot -c {shape}", ["snapshot", "-c", "s", IMAGE], start
+        yield f"second -c {shape}", ["snapshot", "-c", "s", IMAGE], taken
+        yield f"snapshot -a {shape}", ["snapshot", "-a", "one", IMAGE], taken
+        yield f"snapshot -d {shape}", ["snapshot", "-d", "one", IMAGE], taken
+
+
+def amendments():
+    start = [create("cluster_size=4k"), DATA]
+    for option in ("compat=0.10", "refcount_bits=64", "refcount_bits=1",
+                   "lazy_refcounts=on"):
+        yield f"amend {option}", ["amend", "-o", option, IMAGE], start
+    yield ("amend compat=1.1", ["amend", "-o", "compat=1.1", IMAGE],
+           [create("compat=0.10"), DATA])
+
+
+def bitmaps():
+    for shape in ("cluster_size=512", "cluster_size=64k"):
+        start = [create(shape), ["bitmap", "--add", IMAGE, "b0"], DATA]
+        for action in ("--add -g 64k", "--remove", "--clear", "--disable"):
+            name = "b1" if "add" in action else "b0"
+            yield (f"bitmap {action} {shape}",
+                   ["bitmap", *action.split(), IMAGE, name], start)
+
+
+def layers():
+    for shape, below in itertools.product(
+            ("cluster_size=4k", "cluster_size=64k"), repeat=2):
+        start = [create(below, BASE), fill(BASE, (0, 1 << 20, 8)),
+                 create(below, OTHER), fill(OTHER, (512 << 10, 1 << 20, 9)),
+                 create(shape, IMAGE, backing=BASE), DATA]
+        name = f"{shape} over {below}"
+        yield (f"rebase {name}", ["rebase", "-b", OTHER, "-F", "qcow2", IMAGE],
+               start, {})
+        yield (f"rebase to none {name}", ["rebase", "-b", "", IMAGE], start, {})
+        yield (f"rebase -u {name}",
+               ["rebase", "-u", "-b", OTHER, "-F", "qcow2", IMAGE], start, {})
+        yield (f"commit {name}", ["commit", "-q", IMAGE], start,
+               {BASE: "sectors"})
+
+
+def operations():
+    found = []
+    for name, args, setup in itertools.chain(
+            resizes(), snapshots(), amendments(), bitmaps()):
+        found.append(Operation(name, args, setup))
+    for name, args, setup, contents in layers():
+        found.append(Operation(name, args, setup, (IMAGE, *contents), contents))
+    return found
