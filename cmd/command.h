@@ -35,6 +35,7 @@ struct Command {
   int (*run)(const Environment& environment, const Arguments& arguments);
 };
 
+int RunBench(const Environment& environment, const Arguments& arguments);
 int RunBitmap(const Environment& environment, const Arguments& arguments);
 int RunCheck(const Environment& environment, const Arguments& arguments);
 int RunCreate(const Environment& environment, const Arguments& arguments);

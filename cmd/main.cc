@@ -21,9 +21,10 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"bitmap", &RunBitmap},   {"check", &RunCheck},   {"compare", &RunCompare},
-    {"convert", &RunConvert}, {"create", &RunCreate}, {"dd", &RunDd},
-    {"info", &RunInfo},       {"map", &RunMap},       {"measure", &RunMeasure},
+    {"bench", &RunBench},     {"bitmap", &RunBitmap},   {"check", &RunCheck},
+    {"compare", &RunCompare}, {"convert", &RunConvert}, {"create", &RunCreate},
+    {"dd", &RunDd},           {"info", &RunInfo},       {"map", &RunMap},
+    {"measure", &RunMeasure},
 };
 
 int Print(std::string_view text) {

@@ -241,9 +241,9 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
         files_.origin(slot).role == proto::ROLE_TARGET &&
         (files_.info(slot).flags & abi::kSlotBlockDevice) != 0;
   }
-  context.target_must_exist =
-      config.has_bitmap() ||
-      (config.has_convert() && !config.convert().create());
+  const bool makes_image = config.has_create() || config.has_measure() ||
+                           (config.has_convert() && config.convert().create());
+  context.target_must_exist = !makes_image;
   context.bitmap = {.name = bitmap_name, .actions = config.bitmap().actions()};
   return context;
 }

@@ -325,6 +325,9 @@ std::string FailureText(const proto::Failure& failure,
              FaultText(failure);
     }
   }
+  if (context.command == CommandKind::kBench &&
+      (stage == proto::STAGE_READ || stage == proto::STAGE_WRITE))
+    return "Failed request: " + FaultText(failure);
   if (stage == proto::STAGE_CREATE)
     return CreateText(failure, context);
   if (context.command == CommandKind::kDd) {

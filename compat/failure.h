@@ -34,6 +34,13 @@ enum class CommandKind : uint8_t {
   kCheck,
   kDd,
   kBitmap,
+  kResize,
+  kSnapshot,
+  kRebase,
+  kCommit,
+  kAmend,
+  kRepair,
+  kBench,
 };
 
 enum class FileRole : uint8_t { kCommandLine, kBacking, kDataFile };
@@ -55,7 +62,7 @@ struct FailureContext {
   std::string target_format;
   std::string target_backing;  // name and format to record
   std::string target_backing_format;
-  bool target_must_exist = false;  // convert -n
+  bool target_must_exist = false;  // no new image is made
   BitmapCall bitmap;
   // What was asked for of a new image; null where nothing is made.
   const proto::CreateTarget* target = nullptr;

@@ -218,24 +218,33 @@ std::string NumberError(const Names& names, const Profile& profile,
   return ErrorLine(names, text);
 }
 
-Parallel ParseParallel(const Names& names, const Profile& profile,
-                       std::string_view text) {
+Integer ReadInteger(const Names& names, const Profile& profile,
+                    std::string_view name, std::string_view text, int64_t min,
+                    int64_t max) {
   const Number number = ParseCount(text);
-  const auto signed_value = static_cast<int64_t>(number.value);
-  const bool in_range = number.fault == NumberFault::kNone &&
-                        signed_value >= 1 && signed_value <= kMaxParallel;
-  if (in_range)
-    return {static_cast<int>(signed_value), {}};
-  if (!profile.coroutine_count_is_a_number) {
-    return {0, ErrorLine(names,
-                         "Invalid number of coroutines. Allowed number of "
-                         "coroutines is between 1 and 16")};
+  const auto value = static_cast<int64_t>(number.value);
+  const bool is_number = number.fault == NumberFault::kNone;
+  if (is_number && value >= min && value <= max)
+    return {number.value, {}};
+  if (!profile.counts_are_numbers) {
+    return {0, ErrorLine(names, "Invalid " + std::string(name) + " specified")};
   }
   const NumberFault fault = number.fault == NumberFault::kMalformed
                                 ? NumberFault::kMalformed
                                 : NumberFault::kOutOfRange;
-  return {0, NumberError(names, profile, "number of coroutines", text, fault, 1,
-                         kMaxParallel)};
+  return {0, NumberError(names, profile, name, text, fault, min, max)};
+}
+
+Parallel ParseParallel(const Names& names, const Profile& profile,
+                       std::string_view text) {
+  Integer count = ReadInteger(names, profile, "number of coroutines", text, 1,
+                              kMaxParallel);
+  if (!count.error.empty() && !profile.counts_are_numbers) {
+    count.error = ErrorLine(names,
+                            "Invalid number of coroutines. Allowed number of "
+                            "coroutines is between 1 and 16");
+  }
+  return {static_cast<int>(count.value), count.error};
 }
 
 }  // namespace instar::compat

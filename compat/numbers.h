@@ -41,6 +41,15 @@ std::string NumberError(const Names& names, const Profile& profile,
                         NumberFault fault, int64_t min = 0,
                         int64_t max = std::numeric_limits<int64_t>::max());
 
+// A count of `bench`.
+struct Integer {
+  uint64_t value = 0;
+  std::string error;  // for stderr; empty: the value is from min to max
+};
+Integer ReadInteger(const Names& names, const Profile& profile,
+                    std::string_view name, std::string_view text, int64_t min,
+                    int64_t max);
+
 // convert's -m.
 struct Parallel {
   int count = 0;

@@ -82,7 +82,8 @@ constexpr Release kReleases[] = {
        p.missing_command_is_error_after_trace = true;
        p.number_errors = NumberErrors::kQuoted;
        p.output_error_quotes_value = true;
-       p.coroutine_count_is_a_number = true;
+       p.counts_are_numbers = true;
+       p.bench_wraps_before_end = true;
        p.compare_object_error_is_usual = true;
      }},
     {{11, 0},
@@ -103,7 +104,7 @@ constexpr void ApplyDebian(Profile& p) {
   p.number_errors = NumberErrors::kQuotedWithStop;
   p.output_error_quotes_value = true;
   p.output_error_has_comma = false;
-  p.coroutine_count_is_a_number = true;
+  p.counts_are_numbers = true;
 }
 
 constexpr Profile Build(Version version) {

@@ -73,7 +73,10 @@ struct Profile {
   HexSuffix hex_suffix = HexSuffix::kWarns;
   bool size_fraction_may_lack_integer = false;  // ".5k"
   bool negative_size_is_out_of_range = false;
-  bool coroutine_count_is_a_number = false;  // words for a bad convert -m
+  // Words for a bad convert -m or a count of bench, which begins at 1 then.
+  bool counts_are_numbers = false;
+  // Requests of bench start over before they would reach behind the image.
+  bool bench_wraps_before_end = false;
 
   // ---- Creation ----
   bool enum_errors_name_value = false;  // "Parameter 'x' does not accept …"
