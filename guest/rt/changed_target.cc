@@ -33,8 +33,10 @@ Status OpenTarget(Context& context, Image& image, ChangedTarget& changed) {
   if (facts.qcow2 != nullptr && facts.qcow2->has_data_file) {
     TRY(OpenDataFile(changed));
   }
-  changed.target = TRY(writer->open(context.arena, changed.files,
+  TRY(changed.bitmaps.Begin(context, image, changed.files));
+  Target* target = TRY(writer->open(context.arena, changed.files,
                                     image.backing(), &codec::Unpacker::Create));
+  changed.target = TRY(changed.bitmaps.Wrap(context, *target));
   return {};
 }
 
@@ -57,6 +59,9 @@ bool FinishChangedTarget(ChangedTarget& changed) {
   }
   if (status.ok()) {
     status = changed.files.file->Flush();
+  }
+  if (status.ok()) {
+    status = changed.bitmaps.End();
   }
   if (!status.ok()) {
     ReportFailure(status.error(), {.stage = instar_proto_Stage_STAGE_FINISH,

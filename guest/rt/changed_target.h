@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "guest/rt/context.h"
+#include "guest/rt/recorded_bitmaps.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/bytes.h"
 #include "lib/format/image.h"
@@ -18,6 +19,7 @@ struct ChangedTarget {
   HostOpener opener;
   TargetFiles files;
   Target* target = nullptr;
+  RecordedBitmaps bitmaps;
 };
 
 // Opens `image`, which is locked for writing, so that it can be written.

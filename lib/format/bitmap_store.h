@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/result.h"
 #include "lib/format/facts.h"
+#include "lib/format/written_runs.h"
 
 namespace instar {
 
@@ -42,6 +43,12 @@ class BitmapStore {
   // Adds the bits of `source`, a bitmap as it is stored in `from`, a store
   // that came from the same function. Errors: also kBitmapSizes, kNoMemory.
   virtual Status Merge(ByteView name, BitmapStore& from, ByteView source) = 0;
+
+  // The image's guest-visible bytes were written through a Target since Begin,
+  // which has finished: bitmaps that record writes get the bits of `runs`, which
+  // outlive the store. Reads anew what the target may have changed. To be
+  // called at most once, before Store. Errors: kErrno, kNoMemory.
+  virtual Status RecordWrites(const WrittenRuns& runs) = 0;
 
   // Writes all bitmaps, in new places, and gives up the old ones: first bits,
   // then tables, then the directory, then the header. Whatever ends it in

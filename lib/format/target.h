@@ -176,6 +176,8 @@ struct TargetFiles {
   File* data_file = nullptr;  // qcow2's external data file; null: none
   // Opens the further files that an image consists of (kTargetExtent).
   Opener* opener = nullptr;
+  // qcow2: bitmaps stay as they are; the caller keeps them true.
+  bool keeps_bitmaps = false;
   // For ids that change when an image is written to: 64 bytes, or none, where
   // they may stay as they are.
   ByteView random = {};

@@ -65,6 +65,17 @@ class Bench(case.ProgramTest):
             self.assertEqual(self.path("b").read_bytes(),
                              self.path("c").read_bytes(), options)
 
+    def test_bitmaps_record_what_is_written(self):
+        self.make("bitmap", "--add", "a", "coarse")
+        self.make("bitmap", "--add", "-g", "512", "a", "fine")
+        self.make("bitmap", "--add", "--disable", "a", "off")
+        for name, run in (("b", self.qemu), ("c", self.as_reference)):
+            subprocess.run(["cp", "a", name], cwd=self.directory, check=True)
+            self.succeeds(run("bench", "-f", "qcow2", "-w", "-d", "1", "-c",
+                              "30", "-s", "5000", "-S", "123456", name))
+        self.assertEqual(self.path("b").read_bytes(),
+                         self.path("c").read_bytes())
+
     def test_many_writes_at_a_time_leave_a_sound_image(self):
         for more in ([], ["--flush-interval", "64"],
                      ["--flush-interval", "64", "--no-drain"]):

@@ -34,6 +34,7 @@ class Qcow2BitmapStore final : public BitmapStore {
   Status Clear(ByteView name) override;
   Status SetRecording(ByteView name, bool recording) override;
   Status Merge(ByteView name, BitmapStore& from, ByteView source) override;
+  Status RecordWrites(const WrittenRuns& runs) override;
   Status Store() override;
 
  private:
@@ -74,6 +75,7 @@ class Qcow2BitmapStore final : public BitmapStore {
   uint64_t num_listed_ = 0;  // of the list: those that the directory has
   Directory directory_;
   MutableBytes cluster_;  // from Begin on
+  const WrittenRuns* written_ = nullptr;
 };
 
 }  // namespace instar::qcow2

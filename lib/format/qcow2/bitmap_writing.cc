@@ -89,6 +89,11 @@ Status Qcow2BitmapStore::ReplaceDirectory() {
   return image_.refcounts().Free(old.offset, old.bytes, false);
 }
 
+Status Qcow2BitmapStore::RecordWrites(const WrittenRuns& runs) {
+  written_ = &runs;
+  return image_.Reload();
+}
+
 // ---- Bits -------------------------------------------------------------------
 
 Status Qcow2BitmapStore::Store() {
@@ -128,7 +133,8 @@ Status Qcow2BitmapStore::StoreBits(Bitmap& bitmap) {
 
 Status Qcow2BitmapStore::StoreClusters(const Bitmap& bitmap,
                                        MutableBytes table) {
-  if (bitmap.sources == nullptr) {
+  const WrittenRuns* written = bitmap.recording ? written_ : nullptr;
+  if (bitmap.sources == nullptr && written == nullptr) {
     return {};
   }
   const BitmapShape shape = ShapeOf(bitmap.granularity_bits);
@@ -142,6 +148,9 @@ Status Qcow2BitmapStore::StoreClusters(const Bitmap& bitmap,
     for (const BitSource* source = bitmap.sources; source != nullptr;
          source = source->next) {
       TRY(source->Merge(shape, first, words));
+    }
+    if (written != nullptr) {
+      SetWritten(shape, *written, first, words);
     }
     if (!HasBits(shape, first, words.view())) {
       continue;

@@ -49,11 +49,22 @@ Status Metadata::Open(uint64_t num_blocks) {
 
 Status Metadata::BeginChanges() {
   TRY(CheckWritable(header));
+  TRY(tables_.Init(*arena_, *file_, header.cluster_size()));
+  tables_.WriteInOrder();
+  return OpenRefcounts();
+}
+
+Status Metadata::Reload() {
+  BlockCache first = TRY(BlockCache::Create(*arena_, *file_, 1));
+  header = TRY(ReadHeader(first, *arena_));
+  TRY(ReadExtensions(first, header, *arena_, extensions));
+  return OpenRefcounts();
+}
+
+Status Metadata::OpenRefcounts() {
   geometry_ = GeometryOf(header);
   TRY(rewrite_.Init(*arena_, *file_, header));
   backing_file = rewrite_.old_backing_file();
-  TRY(tables_.Init(*arena_, *file_, geometry_.cluster_bytes()));
-  tables_.WriteInOrder();
   refcounts_ = TRY(arena_->New<Refcounts>(*file_, tables_, geometry_,
                                           header.refcount_table_offset,
                                           header.refcount_table_clusters));

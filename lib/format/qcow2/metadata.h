@@ -42,6 +42,11 @@ class Metadata {
   // Errors: those of CheckWritable, kNoMemory, kErrno.
   Status BeginChanges();
 
+  // Reads header, extensions and the place of the refcounts anew, after
+  // somebody else wrote the image. REQUIRES: nothing was changed here that is
+  // not yet in the file. Errors: as above.
+  Status Reload();
+
   Arena& arena() { return *arena_; }
   File& file() { return *file_; }
   BlockCache& cache() { return cache_; }
@@ -68,6 +73,8 @@ class Metadata {
   Status WriteHeader();
 
  private:
+  Status OpenRefcounts();
+
   Arena* arena_;
   File* file_;
   BlockCache cache_;

@@ -147,6 +147,24 @@ Status BitSource::MergeRanges(const BitmapShape& into, uint64_t first_word,
   return {};
 }
 
+void SetWritten(const BitmapShape& shape, const WrittenRuns& runs,
+                uint64_t first_word, MutableBytes out) {
+  const uint64_t first_bit = first_word * kBitsPerWord;
+  const uint64_t end_bit =
+      Min(shape.bits(), first_bit + out.size() / kWordBytes * kBitsPerWord);
+  const uint64_t start = first_bit << shape.granularity_bits;
+  for (uint64_t i = runs.FirstBehind(start); i < runs.runs().size(); ++i) {
+    const WrittenRun& run = runs.runs()[i];
+    const uint64_t from = Max(first_bit, run.offset >> shape.granularity_bits);
+    const uint64_t to =
+        Min(end_bit, ((run.end - 1) >> shape.granularity_bits) + 1);
+    if (from >= end_bit) {
+      return;
+    }
+    SetBits(out, from - first_bit, to - first_bit);
+  }
+}
+
 bool HasBits(const BitmapShape& shape, uint64_t first_word, ByteView words) {
   const uint64_t count = words.size() / kWordBytes;
   const uint64_t bits = shape.bits();

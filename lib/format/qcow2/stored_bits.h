@@ -9,6 +9,7 @@
 #include "lib/base/file.h"
 #include "lib/base/result.h"
 #include "lib/format/block_cache.h"
+#include "lib/format/written_runs.h"
 
 namespace instar::qcow2 {
 
@@ -65,6 +66,11 @@ struct BitSource {
   Status MergeRanges(const BitmapShape& into, uint64_t first_word,
                      MutableBytes out) const;
 };
+
+// Sets the bits of what `runs` say was written, in `out`, which begins with
+// `first_word` of the bitmap.
+void SetWritten(const BitmapShape& shape, const WrittenRuns& runs,
+                uint64_t first_word, MutableBytes out);
 
 // Whether any bit of the disk is set in `words`, which begin with `first_word`
 // of the bitmap. What lies behind the disk's end does not count.

@@ -14,13 +14,13 @@ namespace {
 constexpr uint8_t kName[] = {'q', 'c', 'o', 'w', '2'};
 
 // What can be read but not written with data.
-Status CheckTarget(const Header& header) {
+Status CheckTarget(const Header& header, const TargetFiles& files) {
   TRY(CheckWritable(header));
   if (header.crypt_method != kCryptNone) {
     return Error{.fault = Fault::kQcow2KeyRequired,
                  .value = header.crypt_method};
   }
-  if ((header.autoclear & kAutoclearBitmaps) != 0) {
+  if ((header.autoclear & kAutoclearBitmaps) != 0 && !files.keeps_bitmaps) {
     const ByteView what = ByteView::Of("writing an image with bitmaps");
     return Error{.fault = Fault::kUnsupported,
                  .text = what.data(),
@@ -49,7 +49,7 @@ Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
   const Header header = TRY(ReadHeader(cache, arena));
   Extensions extensions;
   TRY(ReadExtensions(cache, header, arena, extensions));
-  TRY(CheckTarget(header));
+  TRY(CheckTarget(header, files));
   if (header.has_data_file() && files.data_file == nullptr) {
     return Error{.fault = Fault::kQcow2DataFileMissing};
   }

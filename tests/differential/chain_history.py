@@ -1,0 +1,146 @@
+"""Random chains of images, and random changes of them, as command lines."""
+
+KIB, MIB = 1 << 10, 1 << 20
+COMMANDS = ("resize", "snapshot", "amend", "bitmap", "rebase", "commit",
+            "check")
+SNAPSHOTS = ("one", "two", "three")
+BITMAPS = ("b0", "b1")
+
+
+class ChainHistory:
+    """`images` holds the format of each image by its name, lowest first. With
+    `commands`, only these change the chain."""
+
+    def __init__(self, r, commands=()):
+        self.r = r
+        self.commands = tuple(commands) or COMMANDS
+        self.size = r.randint(1, 12000) * 512
+        self.images = {}
+
+    # ---- The chain --------------------------------------------------------
+
+    def beginning(self):
+        """The commands that make the chain and put data into it."""
+        r = self.r
+        depth = r.choice((1, 1, 2, 2, 3))
+        below = None
+        for i in range(depth):
+            name = f"image{i}"
+            fmt = "raw" if i == 0 and depth > 1 and r.random() < 0.3 \
+                else "qcow2"
+            yield self.create(name, fmt, below)
+            self.images[name] = fmt
+            yield self.write(name)
+            below = name
+        yield self.create("aside", "qcow2", None)
+        self.images["aside"] = "qcow2"
+        yield self.write("aside")
+
+    def create(self, name, fmt, below):
+        r = self.r
+        size = self.size
+        if r.random() < 0.3:
+            size = max(512, size + r.randint(-2000, 2000) * 512)
+        args = ["qemu-img", "create", "-q", "-f", fmt]
+        if fmt == "qcow2":
+            args += ["-o", self.options()]
+        if below:
+            args += ["-b", below, "-F", self.images[below]]
+        return [*args, name, str(size)]
+
+    def options(self):
+        r = self.r
+        cluster = r.choice((512, 4096, 16384, 65536, 65536, 1 << 20))
+        options = [f"cluster_size={cluster}"]
+        if r.random() < 0.15:
+            return ",".join([*options, "compat=0.10"])
+        if r.random() < 0.3:
+            options.append(f"refcount_bits={r.choice((1, 2, 8, 32, 64))}")
+        if r.random() < 0.2 and cluster >= 16384:
+            options.append("extended_l2=on")
+        return ",".join(options)
+
+    def write(self, name=None):
+        r = self.r
+        name = name or r.choice(list(self.images))
+        argv = ["qemu-io", "-f", self.images[name]]
+        for _ in range(r.randint(1, 4)):
+            length = r.choice((512, 4096, 70000 // 512 * 512, 300 * KIB))
+            at = r.randint(0, max(0, self.size - length)) // 512 * 512
+            what = r.choice(("write -P {}", "write -P {}", "write -P {}",
+                             "write -z", "write -z -u", "discard"))
+            argv += ["-c", f"{what.format(r.randint(1, 255))} {at} {length}"]
+        return [*argv, name]
+
+    def top(self):
+        return self.r.choice([n for n in self.images
+                              if self.images[n] == "qcow2"])
+
+    # ---- Changes ----------------------------------------------------------
+
+    def change(self):
+        return getattr(self, self.r.choice(self.commands))()
+
+    def resize(self):
+        r = self.r
+        args = ["resize", "-f", "qcow2"]
+        how = r.random()
+        if how < 0.5:
+            args.append("--shrink")
+        if how > 0.8:
+            args.append(f"--preallocation={r.choice(('metadata', 'falloc'))}")
+        step = r.randint(1, 4000) * 512
+        return [*args, self.top(), r.choice(
+            (f"+{step}", f"-{step}", str(r.randint(1, 14000) * 512)))]
+
+    def snapshot(self):
+        r = self.r
+        action = r.choice(("-c", "-c", "-c", "-a", "-d"))
+        return ["snapshot", action, r.choice(SNAPSHOTS), self.top()]
+
+    def amend(self):
+        r = self.r
+        option = r.choice(("compat=0.10", "compat=1.1", "lazy_refcounts=on",
+                           "lazy_refcounts=off", "refcount_bits=16",
+                           f"refcount_bits={r.choice((1, 2, 4, 8, 32, 64))}"))
+        return ["amend", "-f", "qcow2", "-o", option, self.top()]
+
+    def bitmap(self):
+        r = self.r
+        action = r.choice(("--add", "--add", "--remove", "--clear",
+                           "--disable", "--enable"))
+        return ["bitmap", action, "-f", "qcow2", self.top(),
+                r.choice(BITMAPS)]
+
+    def rebase(self):
+        r = self.r
+        args = ["rebase", "-f", "qcow2"]
+        if r.random() < 0.2:
+            args.append("-u")
+        name = self.top()
+        # Nothing that lies above it: the chain would be a ring.
+        order = list(self.images)
+        below = [n for n in order[:order.index(name)] if n != "aside"]
+        if name != "aside":
+            below.append("aside")
+        base = r.choice([*below, ""])
+        args += ["-b", base]
+        if base:
+            args += ["-F", self.images[base]]
+        return [*args, name]
+
+    def commit(self):
+        r = self.r
+        args = ["commit", "-f", "qcow2"]
+        if r.random() < 0.3:
+            args.append("-d")
+        name = self.top()
+        order = list(self.images)
+        below = [n for n in order[:order.index(name)] if n != "aside"]
+        if below and r.random() < 0.3:
+            args += ["-b", r.choice(below)]
+        return [*args, name]
+
+    def check(self):
+        return ["check", "-f", "qcow2", "-r",
+                self.r.choice(("leaks", "all")), self.top()]
