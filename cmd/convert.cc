@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "cmd/bitmap_run.h"
+#include "cmd/bitmap_copy.h"
 #include "cmd/cache_mode.h"
 #include "cmd/convert_call.h"
 #include "cmd/convert_stream.h"
@@ -63,7 +63,6 @@ class Convert {
   int Refuse(vmm::Files& files, const std::string& why) const;
   bool TakesBitmaps() const;
   bool CheckBitmaps(vmm::Files& files) const;
-  int CopyBitmaps(vmm::Files& files) const;
   int Move(vmm::Files& files, Progress& progress);
 
   int Fail(const std::string& text) const {
@@ -200,41 +199,7 @@ bool Convert::CheckBitmaps(vmm::Files& files) const {
   // What is wrong with a snapshot comes first.
   if (call_.snapshot.is_set() && !ReadSources(files, true))
     return false;
-  proto::Config config;
-  proto::BitmapConfig& bitmap = *config.mutable_bitmap();
-  sources_.front().Describe(0, *bitmap.mutable_source());
-  bitmap.set_copy(proto::BITMAP_COPY_CHECK);
-  bitmap.set_skip_broken(call_.skip_broken_bitmaps ||
-                         !environment_.profile.convert_checks_bitmaps);
-  Session session(environment_, files, compat::CommandKind::kConvert);
-  session.shown_names[0] = sources_.front().name;
-  return session.Run(BitmapGuest(), config,
-                     LimitsFor(environment_, kBitmapGuestBytes));
-}
-
-// The target stays open, and locked, from its data to its bitmaps.
-int Convert::CopyBitmaps(vmm::Files& files) const {
-  proto::Config config;
-  proto::BitmapConfig& bitmap = *config.mutable_bitmap();
-  sources_.front().Describe(0, *bitmap.mutable_source());
-  bitmap.mutable_image()->set_format(format_);
-  for (uint32_t slot = 0; slot < files.size(); ++slot) {
-    if (files.origin(slot).role == proto::ROLE_TARGET) {
-      bitmap.mutable_image()->set_slot(slot);
-      bitmap.set_image_is_open(true);
-    }
-  }
-  bitmap.set_copy(proto::BITMAP_COPY_ALL);
-  bitmap.set_skip_broken(call_.skip_broken_bitmaps);
-  bitmap.set_keep_unfilled(!environment_.profile.convert_checks_bitmaps);
-  bitmap.set_behind_data(call_.create && target_.target.preallocation() ==
-                                             proto::PREALLOCATION_OFF);
-  Session session(environment_, files, compat::CommandKind::kConvert);
-  session.shown_names[0] = sources_.front().name;
-  session.target_path = call_.output;
-  const bool copied = session.Run(BitmapGuest(), config,
-                                  LimitsFor(environment_, kBitmapGuestBytes));
-  return copied ? 0 : 1;
+  return BitmapCopy(environment_, call_, sources_.front()).Check(files);
 }
 
 bool Convert::OpenSources(vmm::Files& files, vmm::CacheMode cache) const {
@@ -424,7 +389,12 @@ int Convert::Run() {
         files, "Format driver '" + format_ + "' does not support bitmaps");
   }
   const int status = Move(files, progress);
-  return status == 0 && call_.bitmaps ? CopyBitmaps(files) : status;
+  if (status != 0 || !call_.bitmaps)
+    return status;
+  const bool behind_data = call_.create && target_.target.preallocation() ==
+                                               proto::PREALLOCATION_OFF;
+  return BitmapCopy(environment_, call_, sources_.front())
+      .Copy(files, format_, behind_data);
 }
 
 }  // namespace
