@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "compat/fault_text.h"
+#include "proto/abi.h"
 
 namespace instar::compat {
 namespace {
@@ -56,8 +57,7 @@ std::string_view FirstStep(const proto::Failure& failure,
     return VhdxStep(failure.value());
   // The header is written again once there are tables to point at. What is held
   // back of a new image's magic puts off where it begins.
-  constexpr uint64_t kHeldBytes = 4;
-  if (target.format() == "qcow2" && failure.value() > kHeldBytes)
+  if (target.format() == "qcow2" && failure.value() > abi::kHeldMagicBytes)
     return "Could not update qcow2 header: {e}";
   if (target.format() == "vpc" && target.block().fixed())
     return "Unable to write VHD header: {e}";

@@ -77,6 +77,10 @@ enum SlotFlag : uint32_t {
   kSlotReadsZero = 8,  // a new or emptied regular file: unwritten bytes are 0
 };
 
+// So many bytes of a new image's magic are written last of all, so that what is
+// not finished is no image.
+inline constexpr uint64_t kHeldMagicBytes = 4;
+
 // What the guest may know of a file.
 struct SlotInfo {
   uint64_t size_bytes;         // the file's length, not rounded

@@ -91,7 +91,7 @@ Status HoldMagic(const Writer& writer, const CreateOptions& options,
   }
   const uint64_t offset = TRY(writer.magic_offset(options));
   if (offset < file.size()) {
-    const uint8_t zeroes[SlotFile::kHeldBytes] = {};
+    const uint8_t zeroes[abi::kHeldMagicBytes] = {};
     TRY(file.WriteAt(offset, ByteView(zeroes, sizeof zeroes)));
   }
   file.HoldBack(offset);

@@ -70,7 +70,7 @@ Status SlotFile::ReadAt(uint64_t offset, MutableBytes out) {
 
 // Puts what is held back where [offset, +out) has it.
 void SlotFile::ShowHeld(uint64_t offset, MutableBytes out) const {
-  for (uint64_t i = 0; is_held_ && i < kHeldBytes; ++i) {
+  for (uint64_t i = 0; is_held_ && i < abi::kHeldMagicBytes; ++i) {
     const uint64_t at = held_offset_ + i;
     if (at >= offset && at - offset < out.size()) {
       out.data()[at - offset] = held_[i];
@@ -127,7 +127,7 @@ Status SlotFile::ReadBatch(const FileRead* reads, uint64_t count) {
 Status SlotFile::WriteAt(uint64_t offset, ByteView bytes) {
   const uint64_t end = TRY(CheckedAdd(offset, bytes.size()));
   const uint64_t first = Max(offset, held_offset_);
-  const uint64_t behind = Min(end, held_offset_ + kHeldBytes);
+  const uint64_t behind = Min(end, held_offset_ + abi::kHeldMagicBytes);
   if (!is_held_ || first >= behind) {
     return WriteRange(offset, bytes);
   }
@@ -143,7 +143,7 @@ Status SlotFile::Release() {
     return {};
   }
   is_held_ = false;
-  return WriteRange(held_offset_, ByteView(held_, kHeldBytes));
+  return WriteRange(held_offset_, ByteView(held_, abi::kHeldMagicBytes));
 }
 
 Status SlotFile::WriteRange(uint64_t offset, ByteView bytes) {

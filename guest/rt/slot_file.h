@@ -16,8 +16,6 @@ namespace instar::guest {
 
 class SlotFile final : public File {
  public:
-  static constexpr uint64_t kHeldBytes = 4;
-
   SlotFile(uint32_t slot, const abi::SlotInfo& info)
       : slot_(slot), info_(info), size_(info.size_bytes) {}
 
@@ -74,7 +72,7 @@ class SlotFile final : public File {
   bool exact_writes_ = false;
   bool is_held_ = false;
   uint64_t held_offset_ = 0;
-  uint8_t held_[kHeldBytes] = {};
+  uint8_t held_[abi::kHeldMagicBytes] = {};
   Ticket later_[kMaxLater];
   uint32_t next_later_ = 0;
   int64_t later_error_ = 0;  // the first one's, negative errno
