@@ -13,6 +13,10 @@ bool HostRing::GuestWaits() const {
   return std::atomic_ref(ring_->sleeping).load() != 0;
 }
 
+bool HostRing::HasNew() const {
+  return std::atomic_ref(ring_->submitted).load() != seen_;
+}
+
 std::string HostRing::Take(std::vector<abi::Request>* requests) {
   // `submitted` first: the other two only grow, so that what a correct guest
   // does meanwhile can only look like more room than it had.

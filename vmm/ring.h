@@ -21,6 +21,9 @@ class HostRing {
   // What the guest waits for if it sleeps. Read it before Take.
   uint32_t ObservedEvent() const;
 
+  // Whether the guest says that Take would find any. For the vCPU's thread.
+  bool HasNew() const;
+
   // Copies the new requests out of shared memory, each once. Returns what rule
   // the guest broke, or an empty string.
   std::string Take(std::vector<abi::Request>* requests);
