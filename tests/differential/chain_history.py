@@ -16,6 +16,7 @@ class ChainHistory:
         self.commands = tuple(commands) or COMMANDS
         self.size = r.randint(1, 12000) * 512
         self.images = {}
+        self.large = set()  # images with clusters of 1 MiB
 
     # ---- The chain --------------------------------------------------------
 
@@ -43,7 +44,10 @@ class ChainHistory:
             size = max(512, size + r.randint(-2000, 2000) * 512)
         args = ["qemu-img", "create", "-q", "-f", fmt]
         if fmt == "qcow2":
-            args += ["-o", self.options()]
+            options = self.options()
+            args += ["-o", options]
+            if "1048576" in options:
+                self.large.add(name)
         if below:
             args += ["-b", below, "-F", self.images[below]]
         return [*args, name, str(size)]
@@ -103,7 +107,11 @@ class ChainHistory:
         option = r.choice(("compat=0.10", "compat=1.1", "lazy_refcounts=on",
                            "lazy_refcounts=off", "refcount_bits=16",
                            f"refcount_bits={r.choice((1, 2, 4, 8, 32, 64))}"))
-        return ["amend", "-f", "qcow2", "-o", option, self.top()]
+        name = self.top()
+        # The reference takes minutes to make refcount blocks of 1 MiB anew.
+        if name in self.large and "refcount_bits" in option:
+            option = "lazy_refcounts=on"
+        return ["amend", "-f", "qcow2", "-o", option, name]
 
     def bitmap(self):
         r = self.r
