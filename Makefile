@@ -49,10 +49,12 @@ test_src  := $(sort $(shell find lib vmm compat cmd tests/unit -name '*_test.cc'
              $(call find_cc,tests/support)
 readers   := $(sort $(patsubst lib/format/%/reader.cc,%,$(wildcard lib/format/*/reader.cc)))
 checkers  := $(sort $(patsubst lib/format/%/checker.cc,%,$(wildcard lib/format/*/checker.cc)))
+repairers := $(sort $(patsubst lib/format/%/repairer.cc,%,$(wildcard lib/format/*/repairer.cc)))
 measurers := $(sort $(patsubst lib/format/%/measure.cc,%,$(wildcard lib/format/*/measure.cc)))
 writers   := $(sort $(patsubst lib/format/%/writer.cc,%,$(wildcard lib/format/*/writer.cc)))
 
 gen := build/gen/fault.h build/gen/readers.inc build/gen/writers.inc build/gen/checkers.inc \
+       build/gen/repairers.inc \
        build/gen/measurers.inc \
        build/gen/guest.pb.h build/gen/guest.npb.h
 
@@ -88,6 +90,8 @@ build/gen/writers.inc: FORCE | build/gen/.dir
 	$(call registry,Writer,$(writers))
 build/gen/checkers.inc: FORCE | build/gen/.dir
 	$(call registry,Checker,$(checkers))
+build/gen/repairers.inc: FORCE | build/gen/.dir
+	$(call registry,Repairer,$(repairers))
 build/gen/measurers.inc: FORCE | build/gen/.dir
 	$(call registry,Measurer,$(measurers))
 FORCE:

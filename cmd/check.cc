@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "cmd/cache_mode.h"
+#include "cmd/changed_image.h"
 #include "cmd/image_call.h"
+#include "cmd/opening_repair.h"
 #include "cmd/session.h"
 #include "cmd/source.h"
 #include "compat/check_json.h"
@@ -49,7 +51,9 @@ class Check {
     if (status)
       return *status;
     const auto refused = CheckOptions();
-    return refused ? *refused : CheckImages();
+    if (refused)
+      return *refused;
+    return repair_ ? RepairImage() : CheckImages();
   }
 
  private:
@@ -57,6 +61,14 @@ class Check {
   std::optional<int> ReadOwn(const compat::ParsedOption& option);
   std::optional<int> CheckOptions();
   int CheckImages();
+  int RepairImage();
+  // False after a message, or where there is no checker.
+  bool RunGuest(Session& session, std::span<const uint8_t> guest,
+                const proto::Config& config, uint64_t memory_bytes,
+                const vmm::Files& files);
+  // The exit status where a guest has not done what it was asked.
+  static int FailureStatus(const Session& session);
+  int Conclude() const;
   void Add(const proto::CheckResult& result, const vmm::Files& files);
   bool Print() const;
   int Verdict() const;
@@ -66,6 +78,7 @@ class Check {
   std::string cache_ = "writeback";
   vmm::CacheMode cache_mode_ = vmm::CacheMode::kWriteback;
   bool repair_ = false;
+  bool repairs_errors_ = false;
   bool quiet_ = false;
   bool chain_ = false;
   std::vector<compat::CheckedImage> images_;
@@ -74,6 +87,7 @@ class Check {
 std::optional<int> Check::ReadOwn(const compat::ParsedOption& option) {
   if (option.opt == Opt::kRepair) {
     repair_ = true;
+    repairs_errors_ = option.value == "all";
     if (option.value != "leaks" && option.value != "all") {
       return Complain(compat::RepairError(
           environment_.names, environment_.profile, "check", option.value));
@@ -97,8 +111,8 @@ std::optional<int> Check::CheckOptions() {
                           "': force-share=on can only be used with read-only "
                           "images");
   }
-  if (repair_)
-    return PrintError(environment_, compat::Unsupported("check -r"));
+  if (repair_ && chain_)
+    return PrintError(environment_, compat::Unsupported("check -r --chain"));
   return std::nullopt;
 }
 
@@ -135,21 +149,72 @@ int Check::CheckImages() {
 
   Session session(environment_, files, compat::CommandKind::kCheck);
   session.shown_names[*slot] = source->name;
+  if (!RunGuest(session, {image_check_begin, image_check_end}, config,
+                kGuestMemoryBytes, files))
+    return FailureStatus(session);
+  return Conclude();
+}
+
+int Check::RepairImage() {
+  const auto source = ReadSource(environment_, call_);
+  if (!source)
+    return kFailed;
+  vmm::Files files(environment_.policy, OutputsFor(*source, cache_mode_));
+  proto::Config config;
+  proto::RepairConfig& repair = *config.mutable_repair();
+  source->Describe(0, *repair.mutable_image());
+  repair.set_leaks(true);
+  repair.set_errors(repairs_errors_);
+  repair.set_reserved_bits(environment_.profile.check_reads_reserved_bits);
+  repair.set_parallels(environment_.profile.check_parallels);
+
+  Session session(environment_, files, compat::CommandKind::kCheck);
+  session.target_path = source->name;
+  session.shown_names[0] = source->name;
+  const bool is_done =
+      RunGuest(session, RepairGuest(), config, kRepairGuestBytes, files);
+  // What was mended comes first, and the check behind it.
+  if (!images_.empty()) {
+    proto::CheckResult& mended = images_.front().result;
+    const bool was_mended =
+        mended.corruptions_fixed() != 0 || mended.leaks_fixed() != 0;
+    if (was_mended && !quiet_ && call_.output != "json")
+      WriteAll(STDOUT_FILENO, compat::RepairText(mended));
+    if (was_mended && images_.size() > 1) {
+      proto::CheckResult& checked = images_.back().result;
+      checked.set_corruptions_fixed(mended.corruptions_fixed());
+      checked.set_leaks_fixed(mended.leaks_fixed());
+      images_.back().filename = images_.front().filename;
+      images_.erase(images_.begin(), images_.end() - 1);
+    }
+  }
+  return is_done ? Conclude() : FailureStatus(session);
+}
+
+bool Check::RunGuest(Session& session, std::span<const uint8_t> guest,
+                     const proto::Config& config, uint64_t memory_bytes,
+                     const vmm::Files& files) {
   session.on_finding = [&](const proto::Finding& finding) {
     if (finding.has_problem()) {
       WriteAll(STDERR_FILENO,
-               compat::ProblemText(environment_.names, finding.problem()));
+               compat::ProblemText(environment_.names, environment_.profile,
+                                   finding.problem()));
     } else if (finding.has_check()) {
       Add(finding.check(), files);
     }
   };
-  vmm::Limits limits = LimitsFor(environment_, kGuestMemoryBytes);
+  vmm::Limits limits = LimitsFor(environment_, memory_bytes);
   limits.findings_bytes = 0;
-  if (!session.Run({image_check_begin, image_check_end}, config, limits)) {
-    const bool no_checker = session.failure() && session.failure()->fault() ==
-                                                     proto::FAULT_NO_CHECKER;
-    return no_checker ? kNoChecker : kFailed;
-  }
+  return session.Run(guest, config, limits);
+}
+
+int Check::FailureStatus(const Session& session) {
+  const bool no_checker = session.failure() &&
+                          session.failure()->fault() == proto::FAULT_NO_CHECKER;
+  return no_checker ? kNoChecker : kFailed;
+}
+
+int Check::Conclude() const {
   if (images_.empty()) {
     return PrintError(environment_,
                       "guest broke a rule: what it reported makes no sense");

@@ -14,8 +14,6 @@
 #include "compat/target_options.h"
 
 extern "C" {
-extern const uint8_t image_check_begin[];
-extern const uint8_t image_check_end[];
 extern const uint8_t image_info_begin[];
 extern const uint8_t image_info_end[];
 }
@@ -24,7 +22,6 @@ namespace instar::cmd {
 namespace {
 
 constexpr uint64_t kInfoMemoryBytes = 16 << 20;
-constexpr uint64_t kCheckMemoryBytes = 224 << 20;
 
 // Runs a guest that sees the target and nothing else, so that no source can
 // choose which file is written to. Its failure is the target's problem.
@@ -35,9 +32,6 @@ class Inspection {
 
   // Which format the image has, and which file holds its data.
   void Look();
-  // Whether tables that may lag behind agree after all: as qemu-img, which
-  // repairs the image before it writes to it where they do not.
-  void CheckTables();
 
  private:
   vmm::Policy PolicyOf() const {
@@ -88,25 +82,6 @@ void Inspection::Look() {
       target_.data_file.clear();
   };
   Run({image_info_begin, image_info_end}, kInfoMemoryBytes, fill, take);
-}
-
-void Inspection::CheckTables() {
-  bool is_sound = false;
-  const auto fill = [this](uint32_t slot, proto::Config& config) {
-    target_.image.Describe(slot, *config.mutable_check()->mutable_source());
-  };
-  const auto take = [&is_sound](const proto::Finding& finding) {
-    if (finding.has_check()) {
-      is_sound = finding.check().corruptions() == 0 &&
-                 finding.check().check_errors() == 0;
-    }
-  };
-  Run({image_check_begin, image_check_end}, kCheckMemoryBytes, fill, take);
-  if (!is_sound && target_.problem.empty()) {
-    target_.problem =
-        "Could not open '" + target_.image.name +
-        "': " + compat::Unsupported("writing an image that needs a repair");
-  }
 }
 
 // Why an image of that format cannot be a target; empty: it can.
@@ -178,8 +153,6 @@ ExistingTarget FindExistingTarget(const Environment& environment,
     target.problem = FormatProblem(target, start);
   if (is_probed && target.problem.empty() && target.format == "raw")
     WriteAll(STDERR_FILENO, compat::RawGuessedText(options.path));
-  if (target.problem.empty() && target.format == "qed")
-    Inspection(environment, target).CheckTables();
   return target;
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "cmd/opening_repair.h"
 #include "compat/fault_text.h"
 #include "compat/usage.h"
 
@@ -248,8 +249,19 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
   return context;
 }
 
-bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
-                  const vmm::Limits& limits) {
+// Whether the guest found that the image that it is to change must be repaired
+// before that.
+bool Session::NeedsRepair(const proto::Failure& failure) const {
+  const bool is_target =
+      failure.slot() < files_.size() &&
+      files_.origin(failure.slot()).role == proto::ROLE_TARGET;
+  return failure.fault() == proto::FAULT_NEEDS_REPAIR ||
+         (failure.fault() == proto::FAULT_VHDX_LOG_DIRTY && is_target);
+}
+
+bool Session::RunOnce(std::span<const uint8_t> image,
+                      const proto::Config& config, const vmm::Limits& limits,
+                      std::string& verdict) {
   failure_.reset();
   proto::Config complete = config;
   complete.set_vpc_size_prefers_geometry(
@@ -258,10 +270,27 @@ bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
   const vmm::Outcome outcome = vmm::Run(image, complete, files_, limits, *this);
   if (outcome.verdict == vmm::Verdict::kDone && outcome.success)
     return true;
-  const bool is_told = outcome.verdict == vmm::Verdict::kDone && failure_;
+  if (outcome.verdict != vmm::Verdict::kDone)
+    failure_.reset();
+  verdict = VerdictText(outcome);
+  return false;
+}
+
+bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
+                  const vmm::Limits& limits) {
+  std::string verdict;
+  if (RunOnce(image, config, limits, verdict))
+    return true;
+  const auto changed = ChangedImageOf(config);
+  if (changed && failure_ && NeedsRepair(*failure_)) {
+    if (!RepairBeforeChange(environment_, files_, *changed, *this))
+      return false;
+    if (RunOnce(image, config, limits, verdict))
+      return true;
+  }
+  const bool is_told = failure_.has_value();
   const std::string text =
-      is_told ? compat::FailureText(*failure_, ContextFor(config))
-              : VerdictText(outcome);
+      is_told ? compat::FailureText(*failure_, ContextFor(config)) : verdict;
   if (error_text != nullptr) {
     *error_text = text;
     return false;

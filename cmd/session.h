@@ -88,9 +88,12 @@ class Session final : public vmm::Events {
   std::string bitmap_name;  // for messages of bitmap
 
   // True: the guest has done what it was asked. Otherwise the error line has
-  // been printed; exit with 1.
+  // been printed; exit with 1. A guest that finds that the image which it is to
+  // change needs a repair runs again after that.
   bool Run(std::span<const uint8_t> image, const proto::Config& config,
            const vmm::Limits& limits);
+
+  compat::CommandKind command() const { return command_; }
 
   // What the guest said was wrong, if it did.
   const std::optional<proto::Failure>& failure() const { return failure_; }
@@ -99,6 +102,11 @@ class Session final : public vmm::Events {
   void OnProgress(uint64_t done, uint64_t all) override;
 
  private:
+  // Runs the guest once. What went wrong is in failure_ or, where that is
+  // empty, in `verdict`.
+  bool RunOnce(std::span<const uint8_t> image, const proto::Config& config,
+               const vmm::Limits& limits, std::string& verdict);
+  bool NeedsRepair(const proto::Failure& failure) const;
   void PrintWarning(const proto::Failure& warning);
   compat::FailureContext ContextFor(const proto::Config& config) const;
 

@@ -18,8 +18,10 @@ Json ImageJson(const CheckedImage& image) {
   AddUnlessZero(json, "compressed-clusters", result.compressed_clusters());
   AddUnlessZero(json, "total-clusters", result.total_clusters());
   AddUnlessZero(json, "corruptions", result.corruptions());
+  AddUnlessZero(json, "corruptions-fixed", result.corruptions_fixed());
   json.Add("check-errors", Json::Unsigned(result.check_errors()));
   AddUnlessZero(json, "leaks", result.leaks());
+  AddUnlessZero(json, "leaks-fixed", result.leaks_fixed());
   AddUnlessZero(json, "allocated-clusters", result.allocated_clusters());
   json.Add("filename", Json::String(image.filename));
   json.Add("format", Json::String(result.format()));

@@ -21,8 +21,12 @@ proto::Failure FailureOf(const proto::CheckProblem& problem) {
 }
 
 // Problems that qemu-img tells as errors of its own, after its name.
-bool HasPrefix(proto::Fault fault) {
-  return (fault >= proto::FAULT_CHECK_SNAPSHOT_TABLE_OFFSET &&
+bool HasPrefix(const Profile& profile, proto::Fault fault) {
+  if (fault >= proto::FAULT_REPAIR_REBUILD_WRITE &&
+      fault <= proto::FAULT_REPAIR_REBUILD_TABLE_ROOM)
+    return profile.rebuild_errors_are_prefixed;
+  return fault == proto::FAULT_REPAIR_RESIZE_FILE ||
+         (fault >= proto::FAULT_CHECK_SNAPSHOT_TABLE_OFFSET &&
           fault <= proto::FAULT_CHECK_SNAPSHOT_TABLE_TOO_BIG) ||
          (fault >= proto::FAULT_CHECK_VHDX_REGION_OVERLAP &&
           fault <= proto::FAULT_CHECK_VHDX_BAT_END);
@@ -50,14 +54,22 @@ std::string Allocation(const proto::CheckResult& result) {
 
 }  // namespace
 
-std::string ProblemText(const Names& names,
+std::string ProblemText(const Names& names, const Profile& profile,
                         const proto::CheckProblem& problem) {
   const proto::Failure failure = FailureOf(problem);
   std::string corruption = CorruptionText(failure);
   if (!corruption.empty())
     return corruption;
   const std::string text = FaultText(failure);
-  return HasPrefix(problem.fault()) ? ErrorLine(names, text) : text + '\n';
+  return HasPrefix(profile, problem.fault()) ? ErrorLine(names, text)
+                                             : text + '\n';
+}
+
+std::string RepairText(const proto::CheckResult& result) {
+  return "The following inconsistencies were found and repaired:\n\n    " +
+         std::to_string(result.leaks_fixed()) + " leaked clusters\n    " +
+         std::to_string(result.corruptions_fixed()) +
+         " corruptions\n\nDouble checking the fixed image now...\n";
 }
 
 std::string CheckText(const proto::CheckResult& result) {

@@ -38,8 +38,12 @@ std::string What(const proto::Failure& failure) {
              " does not match guest cluster offset: " + Hex(failure.value2()) +
              ", L2 index: " + Hex(failure.value3()) + ")";
     case proto::FAULT_CHECK_REFBLOCK_OFFSET:
+    case proto::FAULT_REPAIR_REFBLOCK_OFFSET:
       return "Refblock offset " + Hex(failure.value()) +
              " unaligned (reftable index: " + Hex(failure.value2()) + ")";
+    case proto::FAULT_REPAIR_OVERLAP:
+      return "Preventing invalid write on metadata (overlaps with " +
+             failure.text() + ")";
     default:
       return "";
   }
@@ -51,6 +55,11 @@ std::string CorruptionText(const proto::Failure& failure) {
   const std::string what = What(failure);
   if (what.empty())
     return "";
+  if (failure.fault() == proto::FAULT_REPAIR_REFBLOCK_OFFSET ||
+      failure.fault() == proto::FAULT_REPAIR_OVERLAP) {
+    return "qcow2: Marking image as corrupt: " + what +
+           "; further corruption events will be suppressed\n";
+  }
   return "qcow2: Image is corrupt: " + what +
          "; further non-fatal corruption events will be suppressed\n";
 }

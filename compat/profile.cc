@@ -54,6 +54,7 @@ constexpr Release kReleases[] = {
        p.copyright_year = 2022;
        p.zero_run_tail_splits = false;
      }},
+    {{7, 1}, [](Profile& p) { p.rebuild_errors_are_prefixed = true; }},
     {{8, 0}, [](Profile& p) { p.hex_suffix = HexSuffix::kInvalid; }},
     {{8, 1},
      [](Profile& p) {

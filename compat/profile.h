@@ -121,6 +121,8 @@ struct Profile {
   // How much of a Parallels image is looked at: 0 where clusters begin, 1 all
   // of each, 2 the offset of the data and duplicates too.
   uint32_t check_parallels = 0;
+  // Why refcounts cannot be made anew is told after the program's name.
+  bool rebuild_errors_are_prefixed = false;
 
   // ---- This program ----
   // Under its own name: options and checks that no qemu-img has.

@@ -244,6 +244,12 @@ int64_t Files::State::OpenOutput(int role) {
   if (outputs.create) {
     return Create(path, outputs.cache);
   }
+  // A second guest of the command goes on with the file of the first.
+  for (uint32_t slot = 0; slot < size.load(); ++slot) {
+    if (entries[slot]->origin.role == role) {
+      return slot;
+    }
+  }
   return data ? OpenDataFile(path)
               : Open(path, O_RDWR, outputs.cache, kNoParent);
 }

@@ -34,5 +34,6 @@ std::span<const FaultRow> RawFaults();
 std::span<const FaultRow> BitmapFaults();
 // What `check` of qcow2 prints of a problem, a line for each.
 std::span<const FaultRow> CheckFaults();
+std::span<const FaultRow> RepairFaults();
 
 }  // namespace instar::compat

@@ -32,10 +32,8 @@ bool ClaimChain(Image* top) {
   return true;
 }
 
-}  // namespace
-
-Image* OpenChanged(Context& context, const instar_proto_Source& source,
-                   bool is_open) {
+Image* Open(Context& context, const instar_proto_Source& source, bool is_open,
+            const OpenOptions& options) {
   HostOpener opener(context.arena);
   const Result<File*> file =
       is_open ? SlotFile::AtBoot(context.arena, source.slot)
@@ -46,14 +44,28 @@ Image* OpenChanged(Context& context, const instar_proto_Source& source,
     return nullptr;
   }
   ChainFailure failure;
-  const Result<Image*> image = OpenChain(
-      context.arena, *file.value(), ViewOf(source.format),
-      ViewOf(source.filename), opener, OpenOptionsOf(context, source), failure);
+  const Result<Image*> image =
+      OpenChain(context.arena, *file.value(), ViewOf(source.format),
+                ViewOf(source.filename), opener, options, failure);
   if (!image.ok()) {
     ReportFailure(image.error(), {.slot = failure.file->slot()});
     return nullptr;
   }
   return ClaimChain(image.value()) ? image.value() : nullptr;
+}
+
+}  // namespace
+
+Image* OpenChanged(Context& context, const instar_proto_Source& source,
+                   bool is_open) {
+  return Open(context, source, is_open, OpenOptionsOf(context, source));
+}
+
+Image* OpenRepaired(Context& context, const instar_proto_Source& source) {
+  OpenOptions options = OpenOptionsOf(context, source);
+  options.for_check = true;
+  options.replay_log = true;  // which is what it is repaired for
+  return Open(context, source, false, options);
 }
 
 }  // namespace instar::guest

@@ -17,4 +17,7 @@ namespace instar::guest {
 Image* OpenChanged(Context& context, const instar_proto_Source& source,
                    bool is_open = false);
 
+// The same for what repairs it: as OpenOptions::for_check.
+Image* OpenRepaired(Context& context, const instar_proto_Source& source);
+
 }  // namespace instar::guest

@@ -260,6 +260,8 @@ void ReportCheck(const CheckResult& result, const Image& image) {
   out.allocated_clusters = result.allocated_clusters;
   out.fragmented_clusters = result.fragmented_clusters;
   out.compressed_clusters = result.compressed_clusters;
+  out.corruptions_fixed = result.corruptions_fixed;
+  out.leaks_fixed = result.leaks_fixed;
   out.slot = image.file().slot();
   SetView(out.format, image.facts().format);
   Add(finding);

@@ -25,6 +25,15 @@ struct CheckRules {
   ParallelsCheck parallels = ParallelsCheck::kBounds;
 };
 
+// What a repair mends: `check -r leaks` and `-r all`.
+struct RepairKinds {
+  bool leaks = false;   // space that nothing refers to
+  bool errors = false;  // whatever else can be mended
+  // The image is about to be changed. What cannot be mended remains, and does
+  // not keep it from being marked as closed properly.
+  bool at_opening = false;
+};
+
 // Receives what is wrong, in the order in which qemu-img prints it.
 class ProblemVisitor {
  public:
@@ -42,6 +51,9 @@ struct CheckResult {
   uint64_t corruptions = 0;
   uint64_t leaks = 0;
   uint64_t check_errors = 0;
+  // What a repair has mended; it counts neither above nor as an error.
+  uint64_t corruptions_fixed = 0;
+  uint64_t leaks_fixed = 0;
   uint64_t image_end_offset = 0;  // bytes; 0: the format has none
   // Clusters; all 0 where the format does not count them.
   uint64_t total_clusters = 0;

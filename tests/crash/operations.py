@@ -9,13 +9,16 @@ SIZE = 4 << 20
 @dataclasses.dataclass
 class Operation:
     """`setup`: commands of qemu-img, or of qemu-io where a list begins with
-    "io". `contents`: what may be read of an image besides what it held before
-    and holds after: "sectors", either of the two for each sector."""
+    "io", or bytes for a place of the file where it begins with "poke".
+    `contents`: what may be read of an image besides what it held before and
+    holds after: "sectors", either of the two for each sector. `damaged`: the
+    images are so before the command, and may be so until its end."""
     name: str
     args: list
     setup: list
     images: tuple = (IMAGE,)
     contents: dict = dataclasses.field(default_factory=dict)
+    damaged: bool = False
 
 
 def create(options, name=IMAGE, size=SIZE, backing=None):
@@ -79,6 +82,27 @@ def bitmaps():
                    ["bitmap", *action.split(), IMAGE, name], start)
 
 
+def repairs():
+    """Damage to images with clusters of 64 KiB: refcount table and block at
+    0x10000 and 0x20000, L1 and L2 table at 0x30000 and 0x40000."""
+    def poke(offset, text):
+        return ["poke", IMAGE, offset, bytes.fromhex(text)]
+
+    start = [create("cluster_size=64k"), DATA]
+    damage = {
+        "leaks": [poke(0x20006, "0005"), poke(0x20010, "00020002")],
+        "shared clusters": [poke(0x40008, "8000000000050000")],
+        "copied flags": [poke(0x30000, "00"), poke(0x40000, "00")],
+        "a refcount of 0": [poke(0x2000a, "0000"), poke(0x20006, "0003")],
+        "no refcounts": [poke(0x10000, "00" * 8)],
+        "marks": [poke(72, "0000000000000003"), poke(0x20006, "0003")],
+    }
+    for name, pokes in damage.items():
+        for kind in ("leaks", "all"):
+            yield f"check -r {kind} {name}", [
+                "check", "-r", kind, IMAGE], start + pokes
+
+
 def layers():
     for shape, below in itertools.product(
             ("cluster_size=4k", "cluster_size=64k"), repeat=2):
@@ -100,6 +124,8 @@ def operations():
     for name, args, setup in itertools.chain(
             resizes(), snapshots(), amendments(), bitmaps()):
         found.append(Operation(name, args, setup))
+    for name, args, setup in repairs():
+        found.append(Operation(name, args, setup, damaged=True))
     for name, args, setup, contents in layers():
         found.append(Operation(name, args, setup, (IMAGE, *contents), contents))
     return found

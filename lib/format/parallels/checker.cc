@@ -5,6 +5,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/format/host_extents.h"
+#include "lib/format/parallels/cluster_check.h"
 #include "lib/format/parallels/extension.h"
 #include "lib/format/parallels/header.h"
 #include "lib/format/used_clusters.h"
@@ -14,12 +15,15 @@ namespace {
 
 constexpr uint8_t kName[] = {'p', 'a', 'r', 'a', 'l', 'l', 'e', 'l', 's'};
 constexpr uint64_t kCachedBlocks = 2;  // of the BAT
+constexpr uint64_t kCopiedBytes = 1 << 20;
 
 class Check {
  public:
-  Check(BlockCache& cache, const File& file, const Header& header,
-        uint64_t file_bytes, ProblemVisitor& visitor)
+  Check(BlockCache& cache, File& file, const Header& header,
+        uint64_t file_bytes, ProblemVisitor& visitor, RepairKinds kinds)
       : cache_(&cache),
+        file_(&file),
+        kinds_(kinds),
         header_(&header),
         visitor_(&visitor),
         stored_entries_(header.NumStoredEntries(file)),
@@ -41,7 +45,20 @@ class Check {
     ++result_.corruptions;
     return visitor_->OnProblem({.fault = fault, .value = value});
   }
+  // Tells of a corruption that is mended next.
+  Status Mended(Fault fault, uint64_t value = 0) {
+    ++result_.corruptions_fixed;
+    return visitor_->OnProblem({.fault = fault, .value = value});
+  }
+  Status Put32(uint64_t offset, uint64_t value);
+  Status PutEntry(uint64_t index, uint64_t sector);
+  Status CheckOutsideEntry(uint64_t index);
+  Status CheckInUse();
+  // The cluster of entry `index`, which another has too, gets a copy of its
+  // own behind all others.
+  Status MoveCluster(uint64_t index, uint64_t offset, MutableBytes buffer);
 
+  Status CheckAll(Arena& arena, ParallelsCheck rules);
   Status CheckFirst();                // up to 8.0
   Status CheckDataOffset();           // from 8.2
   Status CheckOutside(bool is_full);  // from 8.1
@@ -51,6 +68,8 @@ class Check {
   Result<uint64_t> DataEnd(bool is_full);
 
   BlockCache* cache_;
+  File* file_;
+  RepairKinds kinds_;
   const Header* header_;
   ProblemVisitor* visitor_;
   uint64_t stored_entries_;
@@ -59,11 +78,52 @@ class Check {
   CheckResult result_;
 };
 
+Status Check::Put32(uint64_t offset, uint64_t value) {
+  uint8_t bytes[Le32::kSize];
+  const MutableBytes out(bytes, sizeof bytes);
+  const uint32_t narrow = TRY(Narrow<uint32_t>(value));
+  TRY(out.Put<Le32>(0, narrow));
+  TRY(file_->WriteAt(offset, out.view()));
+  cache_->SetBlockBytes(BlockCache::kMinBlockBytes);  // forgets what it has
+  return {};
+}
+
+Status Check::PutEntry(uint64_t index, uint64_t sector) {
+  const uint64_t value =
+      header_->has_old_magic ? sector : sector / header_->tracks;
+  return Put32(HeaderLayout::kSize + index * kBatEntryBytes, value);
+}
+
+// The cluster of entry `index` does not lie in the file.
+Status Check::CheckOutsideEntry(uint64_t index) {
+  if (!kinds_.errors) {
+    return Corruption(Fault::kCheckParallelsOutside, index);
+  }
+  TRY(Mended(Fault::kRepairParallelsOutside, index));
+  return index < stored_entries_ ? PutEntry(index, 0) : Status();
+}
+
+// An image that is mended is closed in the end.
+Status Check::CheckInUse() {
+  if (!header_->in_use) {
+    return {};
+  }
+  return kinds_.errors ? Mended(Fault::kRepairParallelsUnclean)
+                       : Corruption(Fault::kCheckParallelsUnclean);
+}
+
 Status Check::Run(Arena& arena, ParallelsCheck rules) {
   result_.total_clusters = header_->num_bat_entries;
-  if (header_->in_use) {
-    TRY(Corruption(Fault::kCheckParallelsUnclean));
+  TRY(CheckInUse());
+  TRY(CheckAll(arena, rules));
+  if (header_->in_use && kinds_.errors) {
+    TRY(file_->Flush());
+    TRY(Put32(HeaderLayout::kInUse.offset, 0));
   }
+  return kinds_.leaks || kinds_.errors ? file_->Flush() : Status();
+}
+
+Status Check::CheckAll(Arena& arena, ParallelsCheck rules) {
   if (rules == ParallelsCheck::kBounds) {
     TRY(CheckFirst());
     return CheckEnd();
@@ -90,7 +150,11 @@ Status Check::CheckFirst() {
       continue;
     }
     if (offset > file_bytes_) {
-      TRY(Corruption(Fault::kCheckParallelsOutside, i));
+      TRY(CheckOutsideEntry(i));
+      if (kinds_.errors) {
+        last = 0;
+        continue;
+      }
     }
     ++result_.allocated_clusters;
     highest = Max(highest, offset);
@@ -113,7 +177,11 @@ Status Check::CheckDataOffset() {
     return {};
   }
   if (stored < lowest || stored > file_bytes_ / kSectorBytes) {
-    return Corruption(Fault::kCheckParallelsDataOffset);
+    if (!kinds_.errors) {
+      return Corruption(Fault::kCheckParallelsDataOffset);
+    }
+    TRY(Mended(Fault::kRepairParallelsDataOffset));
+    return Put32(HeaderLayout::kDataOffset.offset, lowest);
   }
   data_start_ = stored;
   return {};
@@ -146,7 +214,7 @@ Status Check::CheckOutside(bool is_full) {
   for (uint64_t i = 0; i < num_entries; ++i) {
     const uint64_t offset = TRY(Offset(i));
     if (offset + cluster_size > file_bytes_) {
-      TRY(Corruption(Fault::kCheckParallelsOutside, i));
+      TRY(CheckOutsideEntry(i));
     } else {
       highest = Max(highest, offset);
     }
@@ -161,9 +229,37 @@ Status Check::CheckEnd() {
     return {};
   }
   const uint64_t leaked = file_bytes_ - result_.image_end_offset;
-  result_.leaks += DivRoundUp(leaked, header_->cluster_size());
+  const uint64_t clusters = DivRoundUp(leaked, header_->cluster_size());
+  if (kinds_.leaks) {
+    TRY(visitor_->OnProblem(
+        {.fault = Fault::kRepairParallelsSpaceLeaked, .value = leaked}));
+    // Entries that led there must not come back.
+    TRY(file_->Flush());
+    // The BAT stays, whatever is said to be behind it.
+    file_bytes_ = Max(result_.image_end_offset, header_->bat_end());
+    TRY(file_->Truncate(file_bytes_, FilePreallocation::kSparse));
+    result_.leaks_fixed += clusters;
+    return {};
+  }
+  result_.leaks += clusters;
   return visitor_->OnProblem(
       {.fault = Fault::kCheckParallelsSpaceLeaked, .value = leaked});
+}
+
+Status Check::MoveCluster(uint64_t index, uint64_t offset,
+                          MutableBytes buffer) {
+  TRY(Mended(Fault::kRepairParallelsDuplicate, index));
+  const uint64_t cluster_size = header_->cluster_size();
+  const uint64_t target = result_.image_end_offset;
+  for (uint64_t done = 0; done < cluster_size; done += buffer.size()) {
+    const MutableBytes piece = buffer.Prefix(cluster_size - done);
+    TRY(file_->ReadAt(offset + done, piece));
+    TRY(file_->WriteAt(target + done, piece.view()));
+  }
+  TRY(file_->Flush());
+  TRY(PutEntry(index, target / kSectorBytes));
+  result_.image_end_offset = target + cluster_size;
+  return {};
 }
 
 Status Check::CheckDuplicates(Arena& arena) {
@@ -175,6 +271,8 @@ Status Check::CheckDuplicates(Arena& arena) {
   if ((end - start) / cluster_size == 0) {
     return {};
   }
+  const MutableBytes buffer =
+      kinds_.errors ? TRY(arena.Allocate(kCopiedBytes)) : MutableBytes();
   UsedClusters used = TRY(UsedClusters::Create(arena, num_clusters));
   bool more = true;
   for (uint64_t pass = 0; more && pass < UsedClusters::kMaxPasses; ++pass) {
@@ -182,7 +280,12 @@ Status Check::CheckDuplicates(Arena& arena) {
       const uint64_t offset = TRY(Offset(i));
       const uint64_t cluster =
           offset < start ? num_clusters : (offset - start) / cluster_size;
-      if (offset != 0 && cluster < num_clusters && used.Mark(cluster)) {
+      if (offset == 0 || cluster >= num_clusters || !used.Mark(cluster)) {
+        continue;
+      }
+      if (kinds_.errors) {
+        TRY(MoveCluster(i, offset, buffer));
+      } else {
         TRY(Corruption(Fault::kCheckParallelsDuplicate, i));
       }
     }
@@ -210,12 +313,19 @@ Status Check::CountClusters() {
 
 Result<CheckResult> CheckParallels(Arena& arena, File& file, Opener& /*opener*/,
                                    ProblemVisitor& visitor) {
+  return CheckClusters(arena, file, visitor, {});
+}
+
+}  // namespace
+
+Result<CheckResult> CheckClusters(Arena& arena, File& file,
+                                  ProblemVisitor& visitor, RepairKinds kinds) {
   BlockCache cache = TRY(BlockCache::Create(arena, file, kCachedBlocks));
   const Header header = TRY(ReadHeader(cache));
   TRY(WalkExtension(cache, file, header, arena, nullptr));
   TRY(CheckSize(header));
   const uint64_t file_bytes = TRY(SectorAlignedSize(file));
-  Check check(cache, file, header, file_bytes, visitor);
+  Check check(cache, file, header, file_bytes, visitor, kinds);
   const Status done = check.Run(arena, visitor.rules().parallels);
   CheckResult result = check.result();
   if (!done.ok()) {
@@ -226,8 +336,6 @@ Result<CheckResult> CheckParallels(Arena& arena, File& file, Opener& /*opener*/,
   }
   return result;
 }
-
-}  // namespace
 
 extern const Checker kChecker;
 constinit const Checker kChecker = {.name = ByteView{kName, sizeof kName},

@@ -1,5 +1,7 @@
+#include "lib/base/errno.h"
 #include "lib/format/qcow2/check_references.h"
 #include "lib/format/qcow2/l2_entry.h"
+#include "lib/format/qcow2/mending.h"
 #include "lib/format/qcow2/stored_refcounts.h"
 
 namespace instar::qcow2 {
@@ -8,7 +10,10 @@ namespace {
 class CopiedFlags {
  public:
   CopiedFlags(CheckRun& run, const ReferenceCounts& counts)
-      : run_(&run), counts_(&counts), dialect_(run.header.l2_dialect()) {}
+      : run_(&run),
+        counts_(&counts),
+        dialect_(run.header.l2_dialect()),
+        mends_(run.fix.errors || (run.fix.leaks && IsClean(run.result))) {}
 
   // A flag that does not fit; `refcount` is what is stored. Nothing where the
   // flag is right, or the refcount cannot be read.
@@ -18,13 +23,66 @@ class CopiedFlags {
     uint64_t refcount = 0;
   };
   Result<Misfit> Look(uint64_t offset, bool copied, bool is_data);
-  Status CheckTable(ByteView table);
+  Status CheckEntry(uint64_t index, uint64_t entry, const Misfit& misfit);
+  // `offset`: where the table is in the file.
+  Status CheckTable(MutableBytes table, uint64_t offset);
 
  private:
+  // Refcounts that are known to be right tell what the flags should be.
+  static bool IsClean(const CheckResult& result) {
+    return result.corruptions == 0 && result.leaks == 0 &&
+           result.check_errors == 0;
+  }
+  // Whether a table may be written to; ends the repair where it may not.
+  Status CheckPlace(uint64_t offset, uint64_t bytes, Intended intended);
+  void CountMended(uint64_t count) {
+    run_->result.corruptions -= count;
+    run_->result.corruptions_fixed += count;
+  }
+
   CheckRun* run_;
   const ReferenceCounts* counts_;
   L2Dialect dialect_;
+  bool mends_;
 };
+
+Status CopiedFlags::CheckPlace(uint64_t offset, uint64_t bytes,
+                               Intended intended) {
+  const ByteView hit = TRY(MetadataAt(*run_, offset, bytes, intended));
+  if (hit.empty()) {
+    return {};
+  }
+  TRY(MarkCorrupt(*run_, {.fault = Fault::kRepairOverlap,
+                          .text = hit.data(),
+                          .text_bytes = static_cast<uint32_t>(hit.size())}));
+  ++run_->result.check_errors;
+  if (intended == Intended::kL2) {
+    TRY(run_->visitor->OnProblem(
+        {.fault = Fault::kRepairCopiedOverlap, .error = kEio}));
+  }
+  return EndsWith(kEio);
+}
+
+// The entry of the L1 table, of which `misfit` was found.
+Status CopiedFlags::CheckEntry(uint64_t index, uint64_t entry,
+                               const Misfit& misfit) {
+  TRY(run_->CorruptionHere({.fault = mends_ ? Fault::kRepairL2TableCopied
+                                            : Fault::kCheckL2TableCopied,
+                            .value = index,
+                            .value2 = entry,
+                            .value3 = misfit.refcount}));
+  if (!mends_) {
+    return {};
+  }
+  const uint64_t at = run_->header.l1_offset + index * kL1EntryBytes;
+  TRY(CheckPlace(at, kL1EntryBytes, Intended::kActiveL1));
+  uint8_t bytes[kL1EntryBytes];
+  const MutableBytes out(bytes, sizeof bytes);
+  TRY(out.Put<Be64>(0, entry ^ kEntryCopied));
+  TRY(run_->file->WriteAt(at, out.view()));
+  CountMended(1);
+  return {};
+}
 
 Result<CopiedFlags::Misfit> CopiedFlags::Look(uint64_t offset, bool copied,
                                               bool is_data) {
@@ -50,8 +108,9 @@ Result<CopiedFlags::Misfit> CopiedFlags::Look(uint64_t offset, bool copied,
   return Misfit{.unreadable = true};
 }
 
-Status CopiedFlags::CheckTable(ByteView table) {
-  const auto words = table.Array<Be64>();
+Status CopiedFlags::CheckTable(MutableBytes table, uint64_t offset) {
+  const auto words = table.view().Array<Be64>();
+  uint64_t num_mended = 0;
   const uint64_t step = dialect_.extended ? 2 : 1;
   for (uint64_t i = 0; i < words.size(); i += step) {
     const L2Entry entry = {.word = words[i]};
@@ -64,12 +123,24 @@ Status CopiedFlags::CheckTable(ByteView table) {
     }
     const Misfit misfit =
         TRY(Look(entry.offset(), (entry.word & kEntryCopied) != 0, true));
-    if (misfit.found) {
-      TRY(run_->CorruptionHere({.fault = Fault::kCheckClusterCopied,
-                                .value = entry.word,
-                                .value2 = misfit.refcount}));
+    if (!misfit.found) {
+      continue;
+    }
+    TRY(run_->CorruptionHere({.fault = mends_ ? Fault::kRepairClusterCopied
+                                              : Fault::kCheckClusterCopied,
+                              .value = entry.word,
+                              .value2 = misfit.refcount}));
+    if (mends_) {
+      TRY(table.Put<Be64>(i * Be64::kSize, entry.word ^ kEntryCopied));
+      ++num_mended;
     }
   }
+  if (num_mended == 0) {
+    return {};
+  }
+  TRY(CheckPlace(offset, table.size(), Intended::kL2));
+  TRY(run_->file->WriteAt(offset, table.view()));
+  CountMended(num_mended);
   return {};
 }
 
@@ -88,19 +159,20 @@ Status CheckCopiedFlags(CheckRun& run, CheckRoom& room) {
       continue;
     }
     if (misfit.found) {
-      TRY(run.CorruptionHere({.fault = Fault::kCheckL2TableCopied,
-                              .value = walk.index(),
-                              .value2 = entry,
-                              .value3 = misfit.refcount}));
+      TRY(flags.CheckEntry(walk.index(), entry, misfit));
     }
-    const auto table = walk.table();
+    const auto table = walk.writable_table();
     if (!table.ok()) {
       ++run.result.check_errors;
       TRY(run.visitor->OnProblem(
           {.fault = Fault::kCheckCopiedRead, .error = table.error().error}));
       return table.error();
     }
-    TRY(flags.CheckTable(table.value()));
+    const uint64_t fixed = run.result.corruptions_fixed;
+    TRY(flags.CheckTable(table.value(), entry & kL1OffsetMask));
+    if (run.result.corruptions_fixed != fixed) {
+      room.batch.Distrust();
+    }
   }
   return {};
 }

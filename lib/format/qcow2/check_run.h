@@ -27,6 +27,7 @@ struct CheckRun {
   Header header;
   Extensions extensions;
   uint64_t snapshot_table_bytes = 0;
+  uint64_t dropped_snapshots = 0;  // by a repair
 
   uint64_t file_bytes = 0;    // whole sectors
   uint64_t num_clusters = 0;  // of the file; the last may be in part
@@ -41,6 +42,20 @@ struct CheckRun {
   // A copied flag may be wrong.
   bool suspicious = false;
   bool told_bad_refblock = false;
+
+  // What is mended on the way.
+  RepairKinds fix;
+  // The entries of the refcount table at `blocks_of` that are not all 0.
+  uint64_t num_blocks = 0;
+  uint64_t blocks_of = ~uint64_t{0};
+  // A repair counts what it has counted before: all has been told.
+  bool recounts = false;
+  // The refcounts are such that they can only be made anew.
+  bool rebuild = false;
+  // A cluster has more references than its refcount can say.
+  bool has_overflown = false;
+  // The file has grown, so that there are more clusters to be counted.
+  bool grown = false;
 
   uint64_t cluster_size() const { return header.cluster_size(); }
   uint64_t ClusterOf(uint64_t offset) const {
@@ -58,6 +73,10 @@ struct CheckRun {
   Status Remark(const Error& problem);
   // As Corruption, on every walk.
   Status CorruptionHere(const Error& problem);
+  // As CorruptionHere, of what a cluster's count shows while it is made.
+  Status CorruptionInCount(const Error& problem);
+  // Forgets what is cached of a file that was written.
+  void DropCache();
   // A refcount block whose offset cannot be: told once in all.
   Status BadRefblock(const Error& problem);
 };

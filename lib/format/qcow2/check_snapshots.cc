@@ -1,45 +1,20 @@
+#include <limits>
+
 #include "lib/base/checked.h"
 #include "lib/base/errno.h"
 #include "lib/format/qcow2/check_references.h"
+#include "lib/format/qcow2/stored_snapshot.h"
 
 namespace instar::qcow2 {
 namespace {
 
 // What is shown of an id and of a name.
 constexpr uint64_t kMaxShownBytes = 1023;
-// Of the extra data: what every snapshot of a version 3 image has.
-constexpr uint64_t kMinExtraBytes = 16;
-
-// One entry of the snapshot table.
-struct Entry {
-  L1Table l1;
-  uint64_t extra_bytes = 0;
-  uint64_t id_offset = 0;
-  uint64_t id_bytes = 0;
-  uint64_t name_bytes = 0;
-  uint64_t end = 0;  // offset of the first byte behind it
-};
-
-// The entry at `at` or, where that is no multiple of 8, right behind it.
-Result<Entry> ReadEntry(const CheckRun& run, uint64_t at) {
-  using L = SnapshotLayout;
-  const uint64_t start = TRY(CheckedAlignUp(at, 8));
-  uint8_t bytes[L::kSize];
-  TRY(run.cache->Copy(start, MutableBytes(bytes, sizeof bytes)));
-  const FixedView<L::kSize> raw(bytes);
-  Entry entry = {.l1 = {.offset = raw.Get<L::kL1TableOffset>(),
-                        .num_entries = raw.Get<L::kL1Size>()},
-                 .extra_bytes = raw.Get<L::kExtraBytes>(),
-                 .id_bytes = raw.Get<L::kIdBytes>(),
-                 .name_bytes = raw.Get<L::kNameBytes>()};
-  entry.id_offset = TRY(CheckedAdd(start, L::kSize + entry.extra_bytes));
-  entry.end =
-      TRY(CheckedAdd(entry.id_offset, entry.id_bytes + entry.name_bytes));
-  return entry;
-}
+// qemu keeps the length of the table in an int.
+constexpr uint64_t kMaxTableReach = std::numeric_limits<int32_t>::max();
 
 // "ID (NAME)", in `out`.
-Result<ByteView> ShownName(const CheckRun& run, const Entry& entry,
+Result<ByteView> ShownName(const CheckRun& run, const StoredSnapshot& entry,
                            MutableBytes out) {
   const auto append = [&](uint64_t at, uint64_t offset,
                           uint64_t length) -> Result<uint64_t> {
@@ -55,7 +30,7 @@ Result<ByteView> ShownName(const CheckRun& run, const Entry& entry,
   return out.view().Prefix(used + 1);
 }
 
-Status ReportL1(CheckRun& run, const Entry& entry, Fault fault,
+Status ReportL1(CheckRun& run, const StoredSnapshot& entry, Fault fault,
                 uint64_t value) {
   uint8_t bytes[2 * kMaxShownBytes + 3];
   const ByteView name =
@@ -66,7 +41,8 @@ Status ReportL1(CheckRun& run, const Entry& entry, Fault fault,
                          .text_bytes = static_cast<uint32_t>(name.size())});
 }
 
-Status CountSnapshot(CheckRun& run, CheckRoom& room, const Entry& entry) {
+Status CountSnapshot(CheckRun& run, CheckRoom& room,
+                     const StoredSnapshot& entry) {
   if (!run.IsAligned(entry.l1.offset)) {
     return ReportL1(run, entry, Fault::kCheckSnapshotL1Offset, entry.l1.offset);
   }
@@ -83,7 +59,18 @@ Status Unreadable(CheckRun& run, Fault fault, uint64_t value, int32_t error) {
   return EndsWith(error);
 }
 
+// Snapshots that there cannot be are not looked at any more.
+Status DropSnapshots(CheckRun& run, Fault fault, uint64_t kept) {
+  const uint64_t dropped = run.header.num_snapshots - kept;
+  run.header.num_snapshots = kept;
+  run.dropped_snapshots += dropped;
+  return run.visitor->OnProblem({.fault = fault, .value = dropped});
+}
+
 Status CheckPlace(CheckRun& run) {
+  if (run.fix.errors && run.header.num_snapshots > kMaxSnapshots) {
+    TRY(DropSnapshots(run, Fault::kRepairSnapshotsTooMany, kMaxSnapshots));
+  }
   const Status place = CheckSnapshotPlace(run.header);
   if (place.ok()) {
     return {};
@@ -97,16 +84,35 @@ Status CheckPlace(CheckRun& run) {
       too_many ? kEfbig : kEinval);
 }
 
+// An entry with more extra data than there can be, which a repair drops.
+Status CheckExtra(CheckRun& run, uint64_t index, uint64_t bytes) {
+  if (!run.fix.errors) {
+    return Unreadable(run, Fault::kCheckSnapshotExtra, index, kEfbig);
+  }
+  ++run.result.corruptions;
+  return run.visitor->OnProblem(
+      {.fault = Fault::kRepairSnapshotExtra, .value = index, .value2 = bytes});
+}
+
 // The length of the whole table.
 Status MeasureTable(CheckRun& run) {
   const uint64_t start = run.header.snapshots_offset;
   uint64_t at = start;
+  uint64_t kept_bytes = 0;
   for (uint64_t i = 0; i < run.header.num_snapshots; ++i) {
-    const Entry entry = TRY(ReadEntry(run, at));
-    if (entry.extra_bytes > kMaxSnapshotExtraBytes) {
-      return Unreadable(run, Fault::kCheckSnapshotExtra, i, kEfbig);
+    const StoredSnapshot entry = TRY(ReadStoredSnapshot(*run.cache, at));
+    const bool is_long = entry.extra_bytes > kMaxSnapshotExtraBytes;
+    if (is_long) {
+      TRY(CheckExtra(run, i, entry.extra_bytes));
     }
-    if (entry.end - start > kMaxSnapshotTableBytes) {
+    kept_bytes = TRY(CheckedAlignUp(kept_bytes, 8));
+    kept_bytes += is_long ? entry.mended_bytes() : entry.end - entry.start;
+    if (kept_bytes > kMaxSnapshotTableBytes ||
+        entry.end - start > kMaxTableReach) {
+      if (run.fix.errors) {
+        TRY(DropSnapshots(run, Fault::kRepairSnapshotTableTooBig, i));
+        break;
+      }
       return Unreadable(run, Fault::kCheckSnapshotTableTooBig,
                         run.header.num_snapshots - i, kEfbig);
     }
@@ -116,24 +122,46 @@ Status MeasureTable(CheckRun& run) {
   return {};
 }
 
+// Whether every entry has what each of a version 3 image has.
+Status CheckEntries(CheckRun& run) {
+  if (run.header.version < 3) {
+    return {};
+  }
+  const Fault fault = run.fix.errors ? Fault::kRepairSnapshotIncomplete
+                                     : Fault::kCheckSnapshotIncomplete;
+  uint64_t at = run.header.snapshots_offset;
+  for (uint64_t i = 0; i < run.header.num_snapshots; ++i) {
+    const StoredSnapshot entry = TRY(ReadStoredSnapshot(*run.cache, at));
+    if (entry.extra_bytes < kMinSnapshotExtraBytes) {
+      TRY(run.Corruption({.fault = fault, .value = i}));
+    }
+    at = entry.end;
+  }
+  return {};
+}
+
+// The header says how many snapshots are left. Those that are not are freed
+// with all else that nothing refers to.
+Status StoreCount(CheckRun& run) {
+  if (run.dropped_snapshots == 0) {
+    return {};
+  }
+  uint8_t bytes[Be32::kSize];
+  const MutableBytes out(bytes, sizeof bytes);
+  TRY(out.Put<Be32>(0, static_cast<uint32_t>(run.header.num_snapshots)));
+  TRY(run.file->WriteAt(HeaderLayout::kNumSnapshots.offset, out.view()));
+  TRY(run.file->Flush());
+  run.result.corruptions_fixed += run.dropped_snapshots;
+  return {};
+}
+
 }  // namespace
 
 Status CheckSnapshotTable(CheckRun& run) {
   TRY(CheckPlace(run));
   TRY(MeasureTable(run));
-  if (run.header.version < 3) {
-    return {};
-  }
-  uint64_t at = run.header.snapshots_offset;
-  for (uint64_t i = 0; i < run.header.num_snapshots; ++i) {
-    const Entry entry = TRY(ReadEntry(run, at));
-    if (entry.extra_bytes < kMinExtraBytes) {
-      TRY(run.Corruption(
-          {.fault = Fault::kCheckSnapshotIncomplete, .value = i}));
-    }
-    at = entry.end;
-  }
-  return {};
+  TRY(CheckEntries(run));
+  return StoreCount(run);
 }
 
 Status CountSnapshots(CheckRun& run, CheckRoom& room) {
@@ -144,7 +172,7 @@ Status CountSnapshots(CheckRun& run, CheckRoom& room) {
   }
   uint64_t at = header.snapshots_offset;
   for (uint64_t i = 0; i < header.num_snapshots; ++i) {
-    const Entry entry = TRY(ReadEntry(run, at));
+    const StoredSnapshot entry = TRY(ReadStoredSnapshot(*run.cache, at));
     TRY(CountSnapshot(run, room, entry));
     at = entry.end;
   }

@@ -2,6 +2,7 @@
 #include "lib/base/errno.h"
 #include "lib/format/qcow2/check_references.h"
 #include "lib/format/qcow2/l2_entry.h"
+#include "lib/format/qcow2/mending.h"
 
 namespace instar::qcow2 {
 namespace {
@@ -19,13 +20,15 @@ class TableCounter {
         dialect_(run.header.l2_dialect()),
         external_data_(run.header.has_data_file()) {}
 
-  Status CountTable(ByteView table);
+  // `offset`: where the table is in the file.
+  Status CountTable(ByteView table, uint64_t offset);
   // Notes where a copied flag may not fit the refcount that is stored.
   void NoteCopied(uint64_t offset, bool copied, bool is_data);
 
  private:
   // What stays the same in the loop over a table, and what it adds up.
   struct Loop {
+    uint64_t table_offset = 0;
     uint64_t next = 0;  // where the cluster behind the last one would be; 0:
                         // there was none
     uint64_t allocated = 0;
@@ -37,7 +40,11 @@ class TableCounter {
   Status CountExtended(ByteView table, Loop& loop);
   Status CountEntry(uint64_t index, const L2Entry& entry, Loop& loop);
   Status CountCompressed(uint64_t index, L2Entry entry, Loop& loop);
-  Status CountAllocated(const L2Entry& entry, Loop& loop);
+  Status CountAllocated(uint64_t index, const L2Entry& entry, Loop& loop);
+  // Tells of a cluster that begins in the middle of another. Returns whether
+  // the entry was mended and refers to nothing any more.
+  Result<bool> ReportUnaligned(uint64_t index, const L2Entry& entry,
+                               const Loop& loop);
 
   CheckRun* run_;
   ReferenceCounts* counts_;
@@ -83,17 +90,36 @@ Status TableCounter::CountCompressed(uint64_t index, L2Entry entry,
   return {};
 }
 
-Status TableCounter::CountAllocated(const L2Entry& entry, Loop& loop) {
+Result<bool> TableCounter::ReportUnaligned(uint64_t index, const L2Entry& entry,
+                                           const Loop& loop) {
+  const uint64_t offset = entry.offset();
+  const bool has_data = dialect_.extended ? entry.allocated() != 0
+                                          : (entry.word & kEntryZero) == 0;
+  const bool mends = !has_data && run_->fix.errors;
+  if (!mends) {
+    TRY(run_->Corruption(Problem(has_data ? Fault::kCheckDataUnaligned
+                                          : Fault::kCheckPreallocatedUnaligned,
+                                 offset)));
+    return false;
+  }
+  TRY(run_->CorruptionHere(
+      Problem(Fault::kRepairPreallocatedUnaligned, offset)));
+  TRY(ZeroEntry(
+      *run_, loop.table_offset + index * run_->header.l2_entry_bytes(), entry));
+  return true;
+}
+
+Status TableCounter::CountAllocated(uint64_t index, const L2Entry& entry,
+                                    Loop& loop) {
   const uint64_t offset = entry.offset();
   if (run_->rules.reserved_bits && (entry.allocated() & entry.zero()) != 0) {
     TRY(run_->Corruption(Problem(Fault::kCheckSubclusters, offset)));
   }
   if (!run_->IsAligned(offset)) {
-    const bool has_data = dialect_.extended ? entry.allocated() != 0
-                                            : (entry.word & kEntryZero) == 0;
-    TRY(run_->Corruption(Problem(has_data ? Fault::kCheckDataUnaligned
-                                          : Fault::kCheckPreallocatedUnaligned,
-                                 offset)));
+    const bool is_mended = TRY(ReportUnaligned(index, entry, loop));
+    if (is_mended) {
+      return {};
+    }
   }
   ++loop.allocated;
   loop.fragmented += loop.next != 0 && offset != loop.next ? 1 : 0;
@@ -115,7 +141,7 @@ Status TableCounter::CountEntry(uint64_t index, const L2Entry& entry,
     TRY(run_->Corruption(Problem(Fault::kCheckL2Reserved, entry.word)));
   }
   if (kind == ClusterKind::kData || kind == ClusterKind::kZeroWithOffset) {
-    return CountAllocated(entry, loop);
+    return CountAllocated(index, entry, loop);
   }
   if (run_->rules.reserved_bits && entry.allocated() != 0) {
     return run_->Corruption(Problem(Fault::kCheckUnallocatedSubclusters));
@@ -169,8 +195,8 @@ Status TableCounter::CountExtended(ByteView table, Loop& loop) {
   return {};
 }
 
-Status TableCounter::CountTable(ByteView table) {
-  Loop loop;
+Status TableCounter::CountTable(ByteView table, uint64_t offset) {
+  Loop loop = {.table_offset = offset};
   TRY(dialect_.extended ? CountExtended(table, loop) : CountPlain(table, loop));
   if (active_ && !run_->again) {
     run_->result.allocated_clusters += loop.allocated;
@@ -218,7 +244,11 @@ Status CountTables(CheckRun& run, CheckRoom& room, L1Table l1, bool active) {
       TRY(run.CheckError(Problem(Fault::kCheckL2Read)));
       return table.error();
     }
-    TRY(counter.CountTable(table.value()));
+    const uint64_t fixed = run.result.corruptions_fixed;
+    TRY(counter.CountTable(table.value(), offset));
+    if (run.result.corruptions_fixed != fixed) {
+      room.batch.Distrust();
+    }
   }
 }
 

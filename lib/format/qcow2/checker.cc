@@ -6,7 +6,6 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/errno.h"
-#include "lib/format/host_extents.h"
 #include "lib/format/qcow2/check_references.h"
 #include "lib/format/qcow2/check_run.h"
 
@@ -14,24 +13,8 @@ namespace instar::qcow2 {
 namespace {
 
 constexpr uint8_t kName[] = {'q', 'c', 'o', 'w', '2'};
-constexpr uint64_t kCachedBlocks = 4;
 // qemu counts clusters in an int.
 constexpr uint64_t kMaxClusters = std::numeric_limits<int32_t>::max();
-
-// All metadata once, in qemu-img's order.
-Status CountReferences(CheckRun& run, CheckRoom& room) {
-  const Header& header = run.header;
-  TRY(room.counts.AddRegion(run, 0, run.cluster_size()));
-  TRY(CountTables(
-      run, room,
-      {.offset = header.l1_offset, .num_entries = header.num_l1_entries},
-      true));
-  TRY(CountSnapshots(run, room));
-  TRY(room.counts.AddRegion(run, run.extensions.crypto_offset,
-                            run.extensions.crypto_bytes));
-  TRY(CountBitmaps(run, room));
-  return CountRefcounts(run, room);
-}
 
 Status CheckReferences(Arena& arena, CheckRun& run) {
   if (run.num_clusters > kMaxClusters) {
@@ -53,7 +36,7 @@ Status CheckReferences(Arena& arena, CheckRun& run) {
     TRY(room.counts.SetWindow(run, room.batch, first,
                               Min(window, total - first)));
     TRY(CountReferences(run, room));
-    TRY(CompareCounts(run, room, highest));
+    TRY(CompareCounts(run, room, {}, highest));
     run.again = true;
   }
   if (run.suspicious) {
@@ -63,19 +46,6 @@ Status CheckReferences(Arena& arena, CheckRun& run) {
     TRY(CheckCopiedFlags(run, room));
   }
   run.result.image_end_offset = (highest + 1) << run.header.cluster_bits;
-  return {};
-}
-
-Status OpenForCheck(Arena& arena, CheckRun& run, BlockCache& cache) {
-  cache = TRY(BlockCache::Create(arena, *run.file, kCachedBlocks));
-  run.cache = &cache;
-  run.header = TRY(ReadHeader(cache, arena, true));
-  TRY(ReadExtensions(cache, run.header, arena, run.extensions));
-  cache.SetBlockBytes(Max(BlockCache::kMinBlockBytes,
-                          Min(run.cluster_size(), BlockCache::kMaxBlockBytes)));
-  run.file_bytes = TRY(SectorAlignedSize(*run.file));
-  run.num_clusters = DivRoundUp(run.file_bytes, run.cluster_size());
-  run.num_counted = run.num_clusters;
   return {};
 }
 

@@ -10,10 +10,7 @@ Status CheckWritable(const Header& header) {
     return Error{.fault = Fault::kQcow2ImageCorrupt};
   }
   if ((header.incompatible & kIncompatibleDirty) != 0) {
-    const ByteView what = ByteView::Of("writing an image that is marked dirty");
-    return Error{.fault = Fault::kUnsupported,
-                 .text = what.data(),
-                 .text_bytes = static_cast<uint32_t>(what.size())};
+    return Error{.fault = Fault::kNeedsRepair};
   }
   if (header.refcount_table_offset == 0) {
     return Error{.fault = Fault::kQcow2ReftableOffset};

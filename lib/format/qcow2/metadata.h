@@ -20,7 +20,7 @@
 namespace instar::qcow2 {
 
 // Whether an image may be written at all.
-// Errors: kQcow2ImageCorrupt, kUnsupported, kQcow2ReftableOffset.
+// Errors: kQcow2ImageCorrupt, kNeedsRepair, kQcow2ReftableOffset.
 Status CheckWritable(const Header& header);
 
 // Autoclear features that this program keeps; whoever writes takes back the

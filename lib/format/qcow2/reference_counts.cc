@@ -86,7 +86,8 @@ Status ReferenceCounts::AddCluster(CheckRun& run, uint64_t offset) {
   if (!Holds(cluster) || Add(cluster)) {
     return {};
   }
-  return run.CorruptionHere(
+  run.has_overflown = true;
+  return run.CorruptionInCount(
       {.fault = Fault::kCheckCountOverflow, .value = offset});
 }
 

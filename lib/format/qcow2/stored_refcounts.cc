@@ -8,10 +8,6 @@
 namespace instar::qcow2 {
 namespace {
 
-uint64_t PerBlock(const Header& header) {
-  return (header.cluster_size() * 8) >> header.refcount_order;
-}
-
 // Where the block of that index is; 0: there is none.
 Result<uint64_t> BlockOffset(BlockCache& cache, const Header& header,
                              uint64_t block) {
@@ -72,7 +68,7 @@ void Decode(ByteView block, uint64_t order, uint64_t first,
 
 Result<uint64_t> StoredRefcount(BlockCache& cache, const Header& header,
                                 uint64_t cluster) {
-  const uint64_t block = cluster / PerBlock(header);
+  const uint64_t block = cluster / RefcountsPerBlock(header);
   const uint64_t offset = TRY(BlockOffset(cache, header, block));
   if (offset == 0) {
     return uint64_t{0};
@@ -83,7 +79,7 @@ Result<uint64_t> StoredRefcount(BlockCache& cache, const Header& header,
   if (offset > kMaxReadOffset - header.cluster_size()) {
     return EndsWith(kEio);
   }
-  const uint64_t index = cluster % PerBlock(header);
+  const uint64_t index = cluster % RefcountsPerBlock(header);
   const uint64_t at = offset + (index << header.refcount_order) / 8;
   switch (header.refcount_order) {
     case 4:
@@ -99,12 +95,52 @@ Result<uint64_t> StoredRefcount(BlockCache& cache, const Header& header,
   return InByte(byte, header.refcount_order, index);
 }
 
+void PutRefcount(MutableBytes block, uint64_t order, uint64_t index,
+                 uint64_t value) {
+  switch (order) {
+    case 3:
+      return block.Put<U8>(index, static_cast<uint8_t>(value)).value();
+    case 4:
+      return block.Put<Be16>(index * 2, static_cast<uint16_t>(value)).value();
+    case 5:
+      return block.Put<Be32>(index * 4, static_cast<uint32_t>(value)).value();
+    case 6:
+      return block.Put<Be64>(index * 8, value).value();
+    default:
+      break;
+  }
+  const uint64_t bit = index << order;
+  const uint64_t mask = ((uint64_t{1} << (1 << order)) - 1) << bit % 8;
+  const uint64_t old = block.view().At<U8>(bit / 8).value();
+  const uint64_t byte = (old & ~mask) | (value << bit % 8 & mask);
+  block.Put<U8>(bit / 8, static_cast<uint8_t>(byte)).value();
+}
+
+Status StoreRefcounts(File& file, BlockCache& cache, const Header& header,
+                      const RefcountWalk::Piece& piece) {
+  const uint64_t per_block = RefcountsPerBlock(header);
+  const uint64_t block =
+      TRY(BlockOffset(cache, header, piece.first / per_block));
+  const uint64_t bit = (piece.first % per_block) << header.refcount_order;
+  INSTAR_CHECK(block != 0 && bit % 8 == 0);
+  uint8_t bytes[RefcountWalk::kMaxPiece * Be64::kSize];
+  const MutableBytes stored =
+      MutableBytes(bytes, sizeof bytes)
+          .Prefix(DivRoundUp(piece.count << header.refcount_order, 8));
+  // The last byte may be in part about clusters behind the piece.
+  TRY(file.ReadAt(block + bit / 8, stored));
+  for (uint64_t i = 0; i < piece.count; ++i) {
+    PutRefcount(stored, header.refcount_order, i, piece.values[i]);
+  }
+  return file.WriteAt(block + bit / 8, stored.view());
+}
+
 // Reads blocks from the one of index `block` on.
 Status RefcountWalk::Fill(uint64_t block) {
   batch_->Clear();
   first_block_ = block;
   num_blocks_ = 0;
-  const uint64_t end = DivRoundUp(end_, PerBlock(*header_));
+  const uint64_t end = DivRoundUp(end_, RefcountsPerBlock(*header_));
   while (num_blocks_ < TableBatch::kMaxTables && !batch_->full() &&
          first_block_ + num_blocks_ < end) {
     Block& next = blocks_[num_blocks_];
@@ -124,7 +160,7 @@ Result<bool> RefcountWalk::Next(Piece& piece) {
   if (next_ >= end_) {
     return false;
   }
-  const uint64_t per_block = PerBlock(*header_);
+  const uint64_t per_block = RefcountsPerBlock(*header_);
   const uint64_t block = next_ / per_block;
   if (num_blocks_ == 0 || block >= first_block_ + num_blocks_) {
     TRY(Fill(block));

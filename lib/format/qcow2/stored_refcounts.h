@@ -17,6 +17,15 @@ namespace instar::qcow2 {
 Result<uint64_t> StoredRefcount(BlockCache& cache, const Header& header,
                                 uint64_t cluster);
 
+// How many clusters one refcount block is about.
+inline uint64_t RefcountsPerBlock(const Header& header) {
+  return (header.cluster_size() * 8) >> header.refcount_order;
+}
+
+// Sets the refcount `index` of `block`. REQUIRES: it lies inside.
+void PutRefcount(MutableBytes block, uint64_t order, uint64_t index,
+                 uint64_t value);
+
 // The refcounts of a run of clusters, in pieces.
 class RefcountWalk {
  public:
@@ -61,5 +70,10 @@ class RefcountWalk {
   uint64_t num_blocks_ = 0;
   Block blocks_[TableBatch::kMaxTables];
 };
+
+// Stores the values of a piece whose block is there, for a piece that begins
+// with a whole byte. Errors: kErrno.
+Status StoreRefcounts(File& file, BlockCache& cache, const Header& header,
+                      const RefcountWalk::Piece& piece);
 
 }  // namespace instar::qcow2

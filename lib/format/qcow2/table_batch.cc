@@ -53,19 +53,24 @@ void TableBatch::Read() {
     }
     next = offsets_[i] + table_bytes_;
   }
-  failed_ = !file_->ReadEach(reads, num_reads).ok();
+  is_stale_ = !file_->ReadEach(reads, num_reads).ok();
 }
 
 Result<ByteView> TableBatch::Table(uint64_t i) {
+  const MutableBytes table = TRY(Writable(i));
+  return table.view();
+}
+
+Result<MutableBytes> TableBatch::Writable(uint64_t i) {
   INSTAR_CHECK(i < count_);
   if (!CanBeRead(offsets_[i], table_bytes_)) {
     return EndsWith(kEio);
   }
   const MutableBytes room = TRY(Room(i));
-  if (failed_) {
+  if (is_stale_) {
     TRY(file_->ReadAt(offsets_[i], room));
   }
-  return room.view();
+  return room;
 }
 
 }  // namespace instar::qcow2

@@ -30,6 +30,11 @@ class TableBatch {
   void Read();
   // The i-th that was added, up to the next Clear. Errors: kErrno.
   Result<ByteView> Table(uint64_t i);
+  // The same, to be changed in memory.
+  Result<MutableBytes> Writable(uint64_t i);
+  // Tables may have changed in the file: each is read once more, up to the
+  // next Read.
+  void Distrust() { is_stale_ = true; }
 
  private:
   Result<MutableBytes> Room(uint64_t i) const;
@@ -38,7 +43,7 @@ class TableBatch {
   uint64_t table_bytes_ = 0;
   uint64_t capacity_ = 0;
   uint64_t count_ = 0;
-  bool failed_ = false;  // one read at least
+  bool is_stale_ = false;  // or one read at least has failed
   MutableBytes memory_;
   uint64_t offsets_[kMaxTables] = {};
 };

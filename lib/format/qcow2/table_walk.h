@@ -37,6 +37,7 @@ class TableWalk {
   uint64_t entry() const { return entries_[at_]; }
   // Errors: kErrno.
   Result<ByteView> table() const { return batch_->Table(at_); }
+  Result<MutableBytes> writable_table() const { return batch_->Writable(at_); }
 
  private:
   Status Fill();

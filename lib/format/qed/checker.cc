@@ -4,6 +4,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/format/qed/header.h"
+#include "lib/format/qed/table_check.h"
 #include "lib/format/used_clusters.h"
 
 namespace instar::qed {
@@ -14,8 +15,9 @@ constexpr uint64_t kCachedBlocks = 2;  // one of each level of tables
 
 class Check {
  public:
-  Check(BlockCache& cache, const Header& header, UsedClusters& used)
-      : cache_(&cache), header_(&header), used_(&used) {}
+  // With `file`, references that lead nowhere are cleared there.
+  Check(BlockCache& cache, const Header& header, UsedClusters& used, File* file)
+      : cache_(&cache), header_(&header), used_(&used), file_(file) {}
 
   // All passes. Errors: kErrno of a table that cannot be read, kNoMemory.
   Status Run();
@@ -27,10 +29,13 @@ class Check {
   // Marks the clusters of a table. Returns how many were marked before.
   uint64_t MarkTable(uint64_t offset);
   void CountLeaks();
+  // The entry at file offset `at` leads nowhere.
+  Status Invalid(uint64_t at);
 
   BlockCache* cache_;
   const Header* header_;
   UsedClusters* used_;
+  File* file_;
   CheckResult result_;
   // A table shares clusters with what came before it, so that what it refers to
   // does not count. Passes that see other clusters would not know of it.
@@ -61,6 +66,20 @@ uint64_t Check::MarkTable(uint64_t offset) {
   return marked_before;
 }
 
+Status Check::Invalid(uint64_t at) {
+  if (!used_->is_first_pass()) {
+    return {};
+  }
+  if (file_ == nullptr) {
+    ++result_.corruptions;
+    return {};
+  }
+  const uint8_t zeroes[kEntryBytes] = {};
+  TRY(file_->WriteAt(at, ByteView(zeroes, sizeof zeroes)));
+  ++result_.corruptions_fixed;
+  return {};
+}
+
 Status Check::Pass() {
   result_.corruptions += MarkTable(header_->l1_offset);
   for (uint64_t i = 0; i < header_->table_entries(); ++i) {
@@ -70,7 +89,7 @@ Status Check::Pass() {
       continue;
     }
     if (!header_->IsTableOffset(table)) {
-      result_.corruptions += used_->is_first_pass() ? 1U : 0U;
+      TRY(Invalid(header_->l1_offset + i * kEntryBytes));
       continue;
     }
     const uint64_t marked_before = MarkTable(table);
@@ -104,7 +123,7 @@ Status Check::CheckL2Table(uint64_t table) {
       const bool marked = used_->Mark(offset / header_->cluster_size);
       result_.corruptions += marked ? 1U : 0U;
     } else {
-      result_.corruptions += first_pass ? 1U : 0U;
+      TRY(Invalid(table + i * kEntryBytes));
     }
   }
   return {};
@@ -118,14 +137,24 @@ void Check::CountLeaks() {
 
 Result<CheckResult> CheckQed(Arena& arena, File& file, Opener& /*opener*/,
                              ProblemVisitor& /*visitor*/) {
+  return CheckTables(arena, file, false);
+}
+
+}  // namespace
+
+Result<CheckResult> CheckTables(Arena& arena, File& file, bool mends) {
   BlockCache cache = TRY(BlockCache::Create(arena, file, kCachedBlocks));
   const Header header = TRY(ReadHeader(cache, file));
   cache.SetBlockBytes(TableBlockBytes(header));
   UsedClusters used =
       TRY(UsedClusters::Create(arena, header.file_end / header.cluster_size));
-  Check check(cache, header, used);
-  const Status done = check.Run();
+  Check check(cache, header, used, mends ? &file : nullptr);
+  Status done = check.Run();
   CheckResult result = check.result();
+  if (mends && result.corruptions_fixed != 0) {
+    const Status flushed = file.Flush();
+    done = done.ok() ? flushed : done;
+  }
   if (!done.ok()) {
     if (done.error().fault != Fault::kErrno) {
       return done.error();
@@ -134,8 +163,6 @@ Result<CheckResult> CheckQed(Arena& arena, File& file, Opener& /*opener*/,
   }
   return result;
 }
-
-}  // namespace
 
 extern const Checker kChecker;
 constinit const Checker kChecker = {.name = ByteView{kName, sizeof kName},

@@ -297,7 +297,9 @@ Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* backing,
   File& file = *files.file;
   BlockCache cache = TRY(BlockCache::Create(arena, file, 1));
   const Header header = TRY(ReadHeader(cache, file));
-  // An image that needs a check has had one: see cmd/existing_target.h.
+  if ((header.features & kNeedCheck) != 0) {
+    return Error{.fault = Fault::kNeedsRepair};
+  }
   TRY(ClearUnknownPromises(cache, file));
   QedTarget* target = TRY(arena.New<QedTarget>(LayerCopy(arena, make_unpacker),
                                                file, backing, header));

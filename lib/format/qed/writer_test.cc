@@ -80,15 +80,14 @@ TEST(QedWriter, MarksOnlyWholeClustersAsZero) {
   EXPECT_GT(At<Le64>(file, table + 16), table);
 }
 
-TEST(QedWriter, AnImageThatNeededACheckNeedsNoneAfterwards) {
+TEST(QedWriter, AnImageThatNeedsACheckIsNotWritten) {
   MemoryFile file;
   ASSERT_TRUE(Create(file, OfSize(1 << 30)).ok());
   file.bytes()[HeaderLayout::kFeatures.offset] = kNeedCheck;
   ImageMemory memory;
   const auto target = Open(memory, file);
-  ASSERT_TRUE(target.ok());
-  ASSERT_TRUE(target.value()->Finish().ok());
-  EXPECT_EQ(At<Le64>(file, HeaderLayout::kFeatures.offset), 0);
+  ASSERT_FALSE(target.ok());
+  EXPECT_EQ(target.error().fault, Fault::kNeedsRepair);
 }
 
 }  // namespace

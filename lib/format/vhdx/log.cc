@@ -173,6 +173,22 @@ bool Log::Changes(uint64_t offset, uint64_t length) const {
   return false;
 }
 
+Status Log::Replay(File& file) {
+  if (file_size_ > file.size()) {
+    TRY(file.Truncate(file_size_, FilePreallocation::kSparse));
+  }
+  for (const Change& change : changes_) {
+    if (change.is_zero) {
+      TRY(file.WriteZeroes(change.offset, change.length, true));
+      continue;
+    }
+    uint8_t sector[kLogSectorBytes];
+    TRY(ApplyData(change, 0, MutableBytes(sector, sizeof sector)));
+    TRY(file.WriteAt(change.offset, ByteView(sector, sizeof sector)));
+  }
+  return {};
+}
+
 Status Log::Apply(uint64_t offset, MutableBytes out) {
   for (const Change& change : changes_) {
     const Overlap common =

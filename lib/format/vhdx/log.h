@@ -22,6 +22,10 @@ class Log {
   // log would have done. Errors: kErrno.
   Status Apply(uint64_t offset, MutableBytes out);
 
+  // Writes all changes, and makes the file as long as it is to be; nothing of
+  // it is durable yet. Errors: kErrno.
+  Status Replay(File& file);
+
   // Whether the log changes any of these bytes.
   bool Changes(uint64_t offset, uint64_t length) const;
 
