@@ -36,6 +36,7 @@ struct Command {
 };
 
 int RunBench(const Environment& environment, const Arguments& arguments);
+int RunAmend(const Environment& environment, const Arguments& arguments);
 int RunBitmap(const Environment& environment, const Arguments& arguments);
 int RunCheck(const Environment& environment, const Arguments& arguments);
 int RunCreate(const Environment& environment, const Arguments& arguments);
@@ -45,5 +46,6 @@ int RunMap(const Environment& environment, const Arguments& arguments);
 int RunDd(const Environment& environment, const Arguments& arguments);
 int RunInfo(const Environment& environment, const Arguments& arguments);
 int RunMeasure(const Environment& environment, const Arguments& arguments);
+int RunSnapshot(const Environment& environment, const Arguments& arguments);
 
 }  // namespace instar::cmd

@@ -21,10 +21,12 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"bench", &RunBench},     {"bitmap", &RunBitmap},   {"check", &RunCheck},
-    {"compare", &RunCompare}, {"convert", &RunConvert}, {"create", &RunCreate},
-    {"dd", &RunDd},           {"info", &RunInfo},       {"map", &RunMap},
-    {"measure", &RunMeasure},
+    {"amend", &RunAmend},     {"bench", &RunBench},
+    {"bitmap", &RunBitmap},   {"check", &RunCheck},
+    {"compare", &RunCompare}, {"convert", &RunConvert},
+    {"create", &RunCreate},   {"dd", &RunDd},
+    {"info", &RunInfo},       {"map", &RunMap},
+    {"measure", &RunMeasure}, {"snapshot", &RunSnapshot},
 };
 
 int Print(std::string_view text) {

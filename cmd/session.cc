@@ -246,6 +246,9 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
                            (config.has_convert() && config.convert().create());
   context.target_must_exist = !makes_image;
   context.bitmap = {.name = bitmap_name, .actions = config.bitmap().actions()};
+  context.snapshot = {.name = snapshot_name,
+                      .action = config.snapshot().action(),
+                      .tells_errno = environment_.profile.snapshot_tells_errno};
   return context;
 }
 
@@ -297,7 +300,11 @@ bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
   }
   if (is_told) {
     WriteAll(STDERR_FILENO, compat::CorruptionText(*failure_));
-    const std::string preceding = compat::PrecedingText(*failure_);
+    std::string preceding = compat::PrecedingText(*failure_);
+    if (preceding.empty()) {
+      preceding =
+          compat::SnapshotPrecedingText(*failure_, ContextFor(config).snapshot);
+    }
     if (!preceding.empty())
       PrintError(environment_, preceding);
   }

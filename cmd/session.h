@@ -85,7 +85,8 @@ class Session final : public vmm::Events {
   // in the configuration.
   std::string target_path;
   std::string target_format;
-  std::string bitmap_name;  // for messages of bitmap
+  std::string bitmap_name;    // for messages of bitmap
+  std::string snapshot_name;  // for messages of snapshot
 
   // True: the guest has done what it was asked. Otherwise the error line has
   // been printed; exit with 1. A guest that finds that the image which it is to

@@ -55,8 +55,11 @@ std::string CorruptionText(const proto::Failure& failure) {
   const std::string what = What(failure);
   if (what.empty())
     return "";
+  // An image that is written is marked.
   if (failure.fault() == proto::FAULT_REPAIR_REFBLOCK_OFFSET ||
-      failure.fault() == proto::FAULT_REPAIR_OVERLAP) {
+      failure.fault() == proto::FAULT_REPAIR_OVERLAP ||
+      failure.stage() == proto::STAGE_SNAPSHOT_EDIT ||
+      failure.stage() == proto::STAGE_AMEND) {
     return "qcow2: Marking image as corrupt: " + what +
            "; further corruption events will be suppressed\n";
   }

@@ -92,8 +92,8 @@ bool AsksForHelp(std::string_view list) {
   return false;
 }
 
-std::string CreateOptionsHelp(const FormatRow& format, const Profile& profile,
-                              bool with_protocol) {
+std::string OptionLines(const FormatRow& format, const Profile& profile,
+                        bool with_protocol) {
   std::vector<std::string> lines;
   for (const CreateOption& option : format.options) {
     if (option.of_protocol && !with_protocol)
@@ -107,11 +107,18 @@ std::string CreateOptionsHelp(const FormatRow& format, const Profile& profile,
     lines.push_back(line + " - " + option.help + "\n");
   }
   std::sort(lines.begin(), lines.end());
+  std::string text;
+  for (const std::string& line : lines)
+    text += line;
+  return text;
+}
+
+std::string CreateOptionsHelp(const FormatRow& format, const Profile& profile,
+                              bool with_protocol) {
   std::string text =
       with_protocol ? "Supported options:\n"
                     : std::string("Supported ") + format.name + " options:\n";
-  for (const std::string& line : lines)
-    text += line;
+  text += OptionLines(format, profile, with_protocol);
   if (!with_protocol) {
     text +=
         "\nThe protocol level may support further options.\n"

@@ -48,6 +48,9 @@ bool IsOptionList(std::string_view text);
 // Whether one of the list's elements is "help" or "?".
 bool AsksForHelp(std::string_view list);
 
+// A line for each option, sorted. `with_protocol`: also those of the file.
+std::string OptionLines(const FormatRow& format, const Profile& profile,
+                        bool with_protocol);
 // The text of `-o help`. `with_protocol`: a file name was given.
 std::string CreateOptionsHelp(const FormatRow& format, const Profile& profile,
                               bool with_protocol);

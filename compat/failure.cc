@@ -306,6 +306,10 @@ std::string FailureText(const proto::Failure& failure,
   const int stage = failure.stage();
   if (stage == proto::STAGE_BITMAP || stage == proto::STAGE_BITMAP_COPY)
     return BitmapFailureText(failure, context.bitmap);
+  if (stage == proto::STAGE_SNAPSHOT_EDIT)
+    return SnapshotFailureText(failure, context.snapshot);
+  if (stage == proto::STAGE_AMEND)
+    return FaultText(failure);
   if (stage == proto::STAGE_SNAPSHOT)
     return "Failed to load snapshot: " + FaultText(failure);
   if (context.command == CommandKind::kMeasure) {

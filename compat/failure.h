@@ -7,6 +7,7 @@
 
 #include "compat/bitmap_text.h"
 #include "compat/profile.h"
+#include "compat/snapshot_text.h"
 #include "gen/guest.pb.h"
 
 namespace instar::compat {
@@ -64,6 +65,7 @@ struct FailureContext {
   std::string target_backing_format;
   bool target_must_exist = false;  // no new image is made
   BitmapCall bitmap;
+  SnapshotCall snapshot;
   // What was asked for of a new image; null where nothing is made.
   const proto::CreateTarget* target = nullptr;
   bool target_is_device = false;

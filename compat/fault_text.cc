@@ -16,10 +16,10 @@ namespace instar::compat {
 namespace {
 
 constexpr std::span<const FaultRow> (*kTables[])() = {
-    &CommonFaults, &Qcow2Faults,  &VmdkFaults, &VpcFaults,       &VdiFaults,
-    &VhdxFaults,   &QcowFaults,   &QedFaults,  &ParallelsFaults, &BochsFaults,
-    &CloopFaults,  &DmgFaults,    &LuksFaults, &RawFaults,       &CheckFaults,
-    &BitmapFaults, &RepairFaults,
+    &CommonFaults, &Qcow2Faults,  &VmdkFaults,  &VpcFaults,       &VdiFaults,
+    &VhdxFaults,   &QcowFaults,   &QedFaults,   &ParallelsFaults, &BochsFaults,
+    &CloopFaults,  &DmgFaults,    &LuksFaults,  &RawFaults,       &CheckFaults,
+    &BitmapFaults, &RepairFaults, &AmendFaults,
 };
 
 std::string Hexadecimal(uint64_t number, int width = 1) {

@@ -40,6 +40,11 @@ constexpr Release kReleases[] = {
      [](Profile& p) { p.raw_range_errors_show_values = true; },
      {9, 1}},
     {{9, 1, 2}, [](Profile& p) { p.raw_range_errors_show_values = true; }},
+    // snapshot, amend
+    {{8, 2}, [](Profile& p) { p.snapshot_tells_errno = false; }},
+    {{10, 1}, [](Profile& p) { p.snapshot_lists_by_default = true; }},
+    {{6, 1}, [](Profile& p) { p.amend_keeps_backing = true; }},
+    {{7, 0}, [](Profile& p) { p.amend_drops_zstd = true; }},
     // everything else
     {{6, 0}, [](Profile& p) { p.copyright_year = 2021; }},
     {{6, 1}, [](Profile& p) { p.backing_format_required = true; }},
@@ -100,6 +105,7 @@ constexpr void ApplyDebian(Profile& p) {
   p.getopt_reports_errors = true;
   p.hint_names_command = true;
   p.hint_says_info = true;
+  p.snapshot_lists_by_default = true;
   p.help_per_command = true;
   p.missing_command_is_error_after_trace = true;
   p.number_errors = NumberErrors::kQuotedWithStop;

@@ -95,6 +95,15 @@ struct Profile {
   // ---- bitmap ----
   bool bitmap_removes_all = false;  // --remove-all is one of its actions
 
+  // ---- snapshot ----
+  bool snapshot_tells_errno = true;  // "-95 (Operation not supported)"
+  bool snapshot_lists_by_default = false;
+
+  // ---- amend ----
+  bool amend_keeps_backing = false;  // another backing file is refused
+  // An image of zstd without packed clusters becomes one of version 2.
+  bool amend_drops_zstd = false;
+
   // ---- measure ----
   bool parallels_has_bitmaps = false;      // "bitmaps size" for such a source
   bool json_errors_have_position = false;  // "1:11: JSON parse error"

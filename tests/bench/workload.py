@@ -66,6 +66,18 @@ class Workload:
             part.rename(self.scattered)
         self.small = self._made("small.qcow2", "create", "-q", "-f", "qcow2",
                                 after=["1G"])
+        # As many clusters as the scattered one, in their order.
+        self.allocated = self._made("allocated.qcow2", "create", "-q", "-f",
+                                    "qcow2", "-o", "preallocation=metadata",
+                                    after=["100G"])
+        self.snapshotted = directory / "snapshotted.qcow2"
+        if not self.snapshotted.exists():
+            part = directory / "snapshotted.part"
+            subprocess.run(["cp", "--sparse=always", self.allocated, part],
+                           check=True)
+            subprocess.run([programs.REFERENCE, "snapshot", "-c", "s", part],
+                           check=True)
+            part.rename(self.snapshotted)
 
     def _made(self, name, *args, after=()):
         path = self.directory / name

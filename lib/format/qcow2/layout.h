@@ -168,6 +168,7 @@ struct SnapshotLayout {
   static constexpr Be32 kExtraBytes{36};
 };
 struct SnapshotExtraLayout {
+  static constexpr uint64_t kSize = 24;  // others may follow
   static constexpr Be64 kVmStateSize{0};
   static constexpr Be64 kDiskSize{8};
   static constexpr Be64 kIcount{16};

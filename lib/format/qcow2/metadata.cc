@@ -44,9 +44,9 @@ Status Metadata::Open(uint64_t num_blocks) {
   return {};
 }
 
-Status Metadata::BeginChanges() {
+Status Metadata::BeginChanges(uint64_t table_bytes) {
   TRY(CheckWritable(header));
-  TRY(tables_.Init(*arena_, *file_, header.cluster_size()));
+  TRY(tables_.Init(*arena_, *file_, header.cluster_size(), table_bytes));
   tables_.WriteInOrder();
   return OpenRefcounts();
 }
@@ -74,6 +74,31 @@ Result<uint64_t> Metadata::Allocate(uint64_t clusters) {
     return Error{.fault = Fault::kQcow2CorruptEntry};
   }
   return offset;
+}
+
+Status Metadata::UseRefcounts(uint64_t order, uint64_t table_offset,
+                              uint64_t table_clusters) {
+  header.refcount_order = order;
+  geometry_.refcount_order = order;
+  refcounts_ = TRY(arena_->New<Refcounts>(*file_, tables_, geometry_,
+                                          table_offset, table_clusters));
+  return {};
+}
+
+Status Metadata::Judged(const Status& done) {
+  const bool is_corrupt =
+      !done.ok() && (done.error().fault == Fault::kQcow2L2TableUnaligned ||
+                     done.error().fault == Fault::kQcow2ClusterUnaligned);
+  if (!is_corrupt || header.version < 3) {
+    return done;
+  }
+  header.incompatible |= kIncompatibleCorrupt;
+  uint8_t bytes[Be64::kSize];
+  const MutableBytes out(bytes, sizeof bytes);
+  TRY(out.Put<Be64>(0, header.incompatible));
+  TRY(file_->WriteAt(HeaderLayout::kIncompatibleFeatures.offset, out.view()));
+  TRY(file_->Flush());
+  return done;
 }
 
 Status Metadata::Sync() {

@@ -39,8 +39,9 @@ class Metadata {
   // are only read. To be called once, first. Errors: those of opening.
   Status Open(uint64_t num_blocks);
   // What changes go through. To be called once, before them.
-  // Errors: those of CheckWritable, kNoMemory, kErrno.
-  Status BeginChanges();
+  // `table_bytes`: memory for tables. Errors: those of CheckWritable,
+  // kNoMemory, kErrno.
+  Status BeginChanges(uint64_t table_bytes = TableStore::kUsualBytes);
 
   // Reads header, extensions and the place of the refcounts anew, after
   // somebody else wrote the image. REQUIRES: nothing was changed here that is
@@ -65,6 +66,16 @@ class Metadata {
   // As Refcounts::Allocate, and never the first cluster, where refcounts lie
   // about it. Errors: also kQcow2CorruptEntry.
   Result<uint64_t> Allocate(uint64_t clusters);
+
+  // Counts in other structures from now on, which are in the file and of which
+  // the header does not know yet. Nothing may wait to be written.
+  // Errors: kNoMemory.
+  Status UseRefcounts(uint64_t order, uint64_t table_offset,
+                      uint64_t table_clusters);
+
+  // Where `done` says that an entry of a table cannot be, marks the image as
+  // corrupt, as far as its version knows that. Returns `done`.
+  Status Judged(const Status& done);
 
   // Writes all tables that have changed and makes them durable.
   Status Sync();

@@ -1,6 +1,7 @@
 #include "lib/format/qcow2/refcounts.h"
 
 #include "lib/base/checked.h"
+#include "lib/format/qcow2/refcount_field.h"
 
 namespace instar::qcow2 {
 namespace {
@@ -87,29 +88,8 @@ uint64_t Refcounts::Read(const Place& place) const {
 }
 
 void Refcounts::Write(const Place& place, uint64_t value) {
-  const MutableBytes& bytes = place.page->bytes;
   tables_->MarkDirty(Table::kRefcountBlock, place.page);
-  switch (geometry_->refcount_order) {
-    case 3:
-      bytes.Put<U8>(place.index, static_cast<uint8_t>(value)).value();
-      return;
-    case 4:
-      bytes.Put<Be16>(place.index * 2, static_cast<uint16_t>(value)).value();
-      return;
-    case 5:
-      bytes.Put<Be32>(place.index * 4, static_cast<uint32_t>(value)).value();
-      return;
-    case 6:
-      bytes.Put<Be64>(place.index * 8, value).value();
-      return;
-    default: {
-      const uint64_t bit = place.index << geometry_->refcount_order;
-      const uint64_t old = bytes.view().At<U8>(bit / 8).value();
-      const uint64_t mask = max_refcount_ << (bit % 8);
-      const uint64_t byte = (old & ~mask) | (value << (bit % 8));
-      bytes.Put<U8>(bit / 8, static_cast<uint8_t>(byte)).value();
-    }
-  }
+  PutRefcount(place.page->bytes, geometry_->refcount_order, place.index, value);
 }
 
 Result<uint64_t> Refcounts::Get(uint64_t cluster) {

@@ -16,6 +16,12 @@
 
 namespace instar::qcow2 {
 
+// Clusters that have become free, adjoining, and are yet to be given up.
+struct FreedRun {
+  uint64_t first = 0;
+  uint64_t count = 0;
+};
+
 class Refcounts {
  public:
   Refcounts(File& file, TableStore& tables, const Geometry& geometry,
@@ -40,6 +46,25 @@ class Refcounts {
   // Drops one reference to each cluster that [offset, +bytes) touches. With
   // `discard` the file may give up what becomes free.
   Status Free(uint64_t offset, uint64_t bytes, bool discard);
+
+  // The number of references to a cluster. Errors: kErrno, kQcow2CorruptEntry.
+  Result<uint64_t> Count(uint64_t cluster) { return Get(cluster); }
+  // Whether there is a block that counts the cluster. Errors: as above.
+  Result<bool> HasBlock(uint64_t cluster) {
+    const uint64_t offset = TRY(BlockOffset(BlockIndex(cluster)));
+    return offset != 0;
+  }
+
+  // Adds a reference to each of the clusters [first, +count), which are in use.
+  // `added` grows by as many as got one. Errors: kErrno, with EINVAL where a
+  // cluster has as many as can be counted.
+  Status AddReferences(uint64_t first, uint64_t count, uint64_t& added);
+  // Drops one of each; a run of those that become free is kept in `freed`, as
+  // long as it grows, and given up then. Errors: kErrno, with EINVAL where
+  // there is none.
+  Status DropReferences(uint64_t first, uint64_t count, FreedRun& freed);
+  // Lets the file give up the run, which is none afterwards.
+  Status GiveUp(FreedRun& freed);
 
   // Makes room for refcounts of `additional` clusters behind `start`, which is
   // the end of all that is in use, with new refcount blocks and a new table at

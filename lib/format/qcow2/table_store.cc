@@ -6,7 +6,6 @@ namespace instar::qcow2 {
 namespace {
 
 constexpr uint64_t kMaxPageBytes = 64 * 1024;
-constexpr uint64_t kMaxStoreBytes = 6 << 20;
 constexpr uint64_t kMinPages = 4;
 
 // Each table's share of the memory, in 32nds: L2 tables are what a write goes
@@ -21,11 +20,12 @@ constexpr Table kFreeing[kNumTables] = {
 
 }  // namespace
 
-Status TableStore::Init(Arena& arena, File& file, uint64_t cluster_bytes) {
+Status TableStore::Init(Arena& arena, File& file, uint64_t cluster_bytes,
+                        uint64_t budget) {
   file_ = &file;
   cluster_bytes_ = cluster_bytes;
   page_bytes_ = Min(cluster_bytes, kMaxPageBytes);
-  const uint64_t budget = Min(kMaxStoreBytes, arena.available() / 2);
+  budget = Min(budget, arena.available() / 2);
   // A small page costs as much again for keeping track of it.
   const uint64_t page_cost = page_bytes_ + 2 * sizeof(Page);
   for (uint64_t i = 0; i < kNumTables; ++i) {

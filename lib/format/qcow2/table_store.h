@@ -22,8 +22,12 @@ inline constexpr uint64_t kNumTables = 4;
 
 class TableStore {
  public:
-  // Takes at most half of what is left in `arena`. Errors: kNoMemory.
-  Status Init(Arena& arena, File& file, uint64_t cluster_bytes);
+  static constexpr uint64_t kUsualBytes = 6 << 20;
+
+  // Takes at most `budget` bytes, and at most half of what is left in `arena`.
+  // Errors: kNoMemory.
+  Status Init(Arena& arena, File& file, uint64_t cluster_bytes,
+              uint64_t budget = kUsualBytes);
 
   // From now on each kind of table is written only when all that was written
   // to the file before is durable: for images that hold something to lose.
