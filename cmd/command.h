@@ -46,6 +46,7 @@ int RunMap(const Environment& environment, const Arguments& arguments);
 int RunDd(const Environment& environment, const Arguments& arguments);
 int RunInfo(const Environment& environment, const Arguments& arguments);
 int RunMeasure(const Environment& environment, const Arguments& arguments);
+int RunResize(const Environment& environment, const Arguments& arguments);
 int RunSnapshot(const Environment& environment, const Arguments& arguments);
 
 }  // namespace instar::cmd

@@ -21,12 +21,13 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"amend", &RunAmend},     {"bench", &RunBench},
-    {"bitmap", &RunBitmap},   {"check", &RunCheck},
-    {"compare", &RunCompare}, {"convert", &RunConvert},
-    {"create", &RunCreate},   {"dd", &RunDd},
-    {"info", &RunInfo},       {"map", &RunMap},
-    {"measure", &RunMeasure}, {"snapshot", &RunSnapshot},
+    {"amend", &RunAmend},       {"bench", &RunBench},
+    {"bitmap", &RunBitmap},     {"check", &RunCheck},
+    {"compare", &RunCompare},   {"convert", &RunConvert},
+    {"create", &RunCreate},     {"dd", &RunDd},
+    {"info", &RunInfo},         {"map", &RunMap},
+    {"measure", &RunMeasure},   {"resize", &RunResize},
+    {"snapshot", &RunSnapshot},
 };
 
 int Print(std::string_view text) {

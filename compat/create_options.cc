@@ -66,14 +66,6 @@ std::string DoubleCommas(std::string_view text) {
   return out;
 }
 
-std::string SizeTypeError(std::string_view name) {
-  return "Parameter '" + std::string(name) +
-         "' expects a non-negative number below 2^64\n"
-         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, "
-         "peta-\n"
-         "and exabytes, respectively.";
-}
-
 }  // namespace
 
 bool IsOptionList(std::string_view text) {

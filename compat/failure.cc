@@ -5,6 +5,7 @@
 #include "compat/creation_text.h"
 #include "compat/fault_text.h"
 #include "compat/filename.h"
+#include "compat/resize_text.h"
 #include "compat/target_options.h"
 
 namespace instar::compat {
@@ -310,6 +311,8 @@ std::string FailureText(const proto::Failure& failure,
     return SnapshotFailureText(failure, context.snapshot);
   if (stage == proto::STAGE_AMEND)
     return FaultText(failure);
+  if (stage == proto::STAGE_RESIZE)
+    return ResizeFailureText(failure);
   if (stage == proto::STAGE_SNAPSHOT)
     return "Failed to load snapshot: " + FaultText(failure);
   if (context.command == CommandKind::kMeasure) {

@@ -19,7 +19,7 @@ constexpr std::span<const FaultRow> (*kTables[])() = {
     &CommonFaults, &Qcow2Faults,  &VmdkFaults,  &VpcFaults,       &VdiFaults,
     &VhdxFaults,   &QcowFaults,   &QedFaults,   &ParallelsFaults, &BochsFaults,
     &CloopFaults,  &DmgFaults,    &LuksFaults,  &RawFaults,       &CheckFaults,
-    &BitmapFaults, &RepairFaults, &AmendFaults,
+    &BitmapFaults, &RepairFaults, &AmendFaults, &ResizeFaults,
 };
 
 std::string Hexadecimal(uint64_t number, int width = 1) {

@@ -247,4 +247,12 @@ Parallel ParseParallel(const Names& names, const Profile& profile,
   return {static_cast<int>(count.value), count.error};
 }
 
+std::string SizeTypeError(std::string_view name) {
+  return "Parameter '" + std::string(name) +
+         "' expects a non-negative number below 2^64\n"
+         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, "
+         "peta-\n"
+         "and exabytes, respectively.";
+}
+
 }  // namespace instar::compat

@@ -41,6 +41,9 @@ std::string NumberError(const Names& names, const Profile& profile,
                         NumberFault fault, int64_t min = 0,
                         int64_t max = std::numeric_limits<int64_t>::max());
 
+// What is said of the parameter `name` whose value is no size.
+std::string SizeTypeError(std::string_view name);
+
 // A count of `bench`.
 struct Integer {
   uint64_t value = 0;

@@ -34,6 +34,7 @@ std::span<const FaultRow> RawFaults();
 std::span<const FaultRow> BitmapFaults();
 // Also those of changes of snapshots.
 std::span<const FaultRow> AmendFaults();
+std::span<const FaultRow> ResizeFaults();
 // What `check` of qcow2 prints of a problem, a line for each.
 std::span<const FaultRow> CheckFaults();
 std::span<const FaultRow> RepairFaults();

@@ -23,7 +23,12 @@ bool ClaimChain(Image* top) {
     const bool is_raw = layer->facts().format.Equals(ByteView::Of("raw"));
     const uint32_t on_top = is_raw ? kClaimRaw : kClaimFormat;
     const uint32_t flags = layer == top ? on_top : kClaimBelow;
-    const Status claimed = ClaimImage(*layer, flags, flags);
+    Status claimed = layer == top ? Claim(layer->file(), flags) : Status();
+    if (claimed.ok()) {
+      // Other parts of the image are open for reading.
+      claimed = ClaimImage(*layer, layer == top ? abi::kClaimRead : flags,
+                           layer == top ? abi::kClaimRead : flags);
+    }
     if (!claimed.ok()) {
       ReportFailure(claimed.error(), {.slot = layer->file().slot()});
       return false;

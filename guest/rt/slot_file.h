@@ -39,6 +39,9 @@ class SlotFile final : public File {
 
   // The file reads as zeroes wherever it was never written.
   bool reads_zero() const { return (info_.flags & abi::kSlotReadsZero) != 0; }
+  bool is_block_device() const {
+    return (info_.flags & abi::kSlotBlockDevice) != 0;
+  }
   // While it is set, writes end exactly where they are asked to, whatever the
   // cache mode (abi::kWriteExact).
   void set_exact_writes(bool exact) { exact_writes_ = exact; }

@@ -23,6 +23,8 @@ class Qcow2BitmapStore final : public BitmapStore {
 
   // Called once, before anything else.
   Status Open(uint64_t room);
+  // What else changes in the image while its bitmaps are open goes through it.
+  Metadata& image() { return image_; }
 
   uint64_t count() const override { return list_.size(); }
   BitmapFacts At(uint64_t index) const override;
@@ -74,7 +76,9 @@ class Qcow2BitmapStore final : public BitmapStore {
   BitReader reader_;
   uint64_t num_listed_ = 0;  // of the list: those that the directory has
   Directory directory_;
-  MutableBytes cluster_;  // from Begin on
+  // From Begin on.
+  uint64_t opened_bytes_ = 0;  // the disk's length then
+  MutableBytes cluster_;
   const WrittenRuns* written_ = nullptr;
 };
 

@@ -18,6 +18,7 @@ bool Qcow2BitmapStore::HasSoundBitmaps() const {
 
 Status Qcow2BitmapStore::Begin(bool behind_data) {
   TRY(image_.BeginChanges());
+  opened_bytes_ = image_.header.virtual_size();
   if (behind_data) {
     const uint64_t start =
         TRY(BehindLastCluster(image_.cache(), image_.header));
@@ -151,6 +152,9 @@ Status Qcow2BitmapStore::StoreClusters(const Bitmap& bitmap,
     }
     if (written != nullptr) {
       SetWritten(shape, *written, first, words);
+    }
+    if (shape.disk_bytes != opened_bytes_) {
+      ClearBehindEnd(shape, first, words);
     }
     if (!HasBits(shape, first, words.view())) {
       continue;

@@ -46,6 +46,7 @@ Status Metadata::Open(uint64_t num_blocks) {
 
 Status Metadata::BeginChanges(uint64_t table_bytes) {
   TRY(CheckWritable(header));
+  tables_ = TableStore();
   TRY(tables_.Init(*arena_, *file_, header.cluster_size(), table_bytes));
   tables_.WriteInOrder();
   return OpenRefcounts();

@@ -38,7 +38,8 @@ class Metadata {
   // Reads header and extensions. `num_blocks`: of the cache, for tables that
   // are only read. To be called once, first. Errors: those of opening.
   Status Open(uint64_t num_blocks);
-  // What changes go through. To be called once, before them.
+  // What changes go through. To be called before them, and again where
+  // somebody else has changed tables since.
   // `table_bytes`: memory for tables. Errors: those of CheckWritable,
   // kNoMemory, kErrno.
   Status BeginChanges(uint64_t table_bytes = TableStore::kUsualBytes);

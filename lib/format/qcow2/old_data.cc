@@ -80,4 +80,22 @@ Status OldData::Copy(uint64_t offset, uint64_t length, uint64_t host_offset,
   return {};
 }
 
+Status OldData::CopyAsBytes(uint64_t offset, uint64_t length,
+                            uint64_t host_offset) {
+  constexpr uint64_t kPieceBytes = 4096;
+  const uint8_t zeroes[kPieceBytes] = {};
+  uint64_t done = 0;
+  while (done < length) {
+    LayerPiece piece = TRY(Find(offset + done, length - done));
+    if (piece.zero) {
+      piece.length = Min(piece.length, kPieceBytes);
+      TRY(data_->WriteAt(host_offset + done, ByteView(zeroes, piece.length)));
+    } else {
+      TRY(copy_.CopyData(piece, *data_, host_offset + done));
+    }
+    done += piece.length;
+  }
+  return {};
+}
+
 }  // namespace instar::qcow2

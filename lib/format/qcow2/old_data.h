@@ -34,6 +34,9 @@ class OldData {
   Status Copy(uint64_t offset, uint64_t length, uint64_t host_offset,
               bool is_zero);
 
+  // The same, with zeroes written as such.
+  Status CopyAsBytes(uint64_t offset, uint64_t length, uint64_t host_offset);
+
  private:
   Result<LayerPiece> Find(uint64_t offset, uint64_t length);
 

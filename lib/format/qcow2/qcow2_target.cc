@@ -201,13 +201,14 @@ Status Qcow2Target::CopyRest(const Want& want, const WriteSpan& span,
                              uint64_t host, bool is_zero) {
   const uint64_t head = span.data_from - span.from;
   const uint64_t tail = span.to - span.data_to;
-  if (head == 0 && tail == 0) {
+  const bool prepares = want.ahead && has_grown_;
+  if (head == 0 && tail == 0 && !prepares) {
     return {};
   }
   needed_size_ =
       Max(needed_size_, host + (tail != 0 ? span.to : span.data_from));
   if (want.ahead) {
-    return {};
+    return prepares ? PrepareAhead(want, span, host, is_zero) : Status();
   }
   const uint64_t guest = geometry_.ClusterStart(want.offset);
   const bool head_is_zero = TRY(old_data_.IsZero(guest + span.from, head));
@@ -235,7 +236,8 @@ Status Qcow2Target::Link(const Want& want, const WriteSpan& span, uint64_t host,
     const uint64_t offset = host + (i << geometry_.cluster_bits);
     const L2Entry old = TRY(map_.Load(want.table, want.index + i));
     L2Entry entry = {.word = offset | kEntryCopied, .bitmap = old.bitmap};
-    if (geometry_.extended_l2 && !want.ahead) {
+    const bool was_packed = (old.word & kEntryCompressed) != 0;
+    if (geometry_.extended_l2 && (!want.ahead || was_packed)) {
       entry.bitmap = BitmapAfter(geometry_, old.bitmap, span, i);
     }
     TRY(map_.Store(want.table, want.index + i, entry));
@@ -285,10 +287,10 @@ Status Qcow2Target::Finish() {
 
 // ---- Preallocation ----------------------------------------------------------
 
-Result<uint64_t> Qcow2Target::AllocateAll() {
+Result<uint64_t> Qcow2Target::AllocateFrom(uint64_t offset) {
   const uint64_t step = AlignDown(kMaxAheadBytes, geometry_.cluster_bytes());
   uint64_t end = 0;
-  uint64_t done = 0;
+  uint64_t done = offset;
   while (done < virtual_size()) {
     const uint64_t wanted = Min(step, virtual_size() - done);
     const Run run = TRY(FindRun(done, wanted, true));

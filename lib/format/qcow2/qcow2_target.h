@@ -54,9 +54,23 @@ class Qcow2Target final : public Target {
   }
   // Gives every guest-visible byte a cluster. Returns where the last one's
   // guest-visible bytes end in the data file.
-  Result<uint64_t> AllocateAll();
+  Result<uint64_t> AllocateAll() { return AllocateFrom(0); }
   // Makes every guest-visible cluster the next one from `host_offset` on.
   Status MapAll(uint64_t host_offset);
+
+  // And for an image that has grown, whose bytes from `offset` on are new.
+
+  // To be called first. Tables are written as TableStore::WriteInOrder has it.
+  void BeginGrowth() {
+    tables_.WriteInOrder();
+    has_grown_ = true;
+  }
+  // As AllocateAll.
+  Result<uint64_t> AllocateFrom(uint64_t offset);
+  // Makes each cluster from that of `offset` on the next one from `host_offset`
+  // on, which hold zeroes, and copies what the first one held. `as_data`: what
+  // lies below must not show through.
+  Status MapFrom(uint64_t offset, uint64_t host_offset, bool as_data);
 
  private:
   // A contiguous part of a write. Of length 0: it cannot continue there.
@@ -82,6 +96,8 @@ class Qcow2Target final : public Target {
   Result<Run> WriteToNew(const Want& want);
   Result<uint64_t> TakeClusters(const Want& want, uint64_t& num_clusters,
                                 bool& is_zero);
+  Status PrepareAhead(const Want& want, const WriteSpan& span, uint64_t host,
+                      bool is_zero);
   Status CopyRest(const Want& want, const WriteSpan& span, uint64_t host,
                   bool is_zero);
   Status Link(const Want& want, const WriteSpan& span, uint64_t host,
@@ -106,6 +122,7 @@ class Qcow2Target final : public Target {
   Refcounts refcounts_;
   L2Map map_;
   OldData old_data_;
+  bool has_grown_ = false;
   uint64_t free_byte_ = 0;  // behind the last packed cluster; 0: there is none
 };
 

@@ -175,29 +175,46 @@ Result<uint64_t> Refcounts::AllocateAt(uint64_t offset, uint64_t count) {
 // An undo comes before anything could refer to the clusters.
 Status Refcounts::Release(uint64_t first, uint64_t count, bool is_undo,
                           bool discard) {
-  const uint64_t cluster_bytes = geometry_->cluster_bytes();
+  uint64_t run = 0;  // free clusters in front of the next one
   for (uint64_t i = 0; i < count; ++i) {
-    const uint64_t cluster = first + i;
-    const Place place = TRY(Locate(cluster));
-    const uint64_t refcount = place.page == nullptr ? 0 : Read(place);
-    if (refcount == 0) {
-      continue;  // a leak the other way: the image was wrong before
-    }
-    Write(place, refcount - 1);
-    if (refcount > 1) {
+    const bool is_free = TRY(ReleaseOne(first + i, is_undo));
+    if (is_free && discard) {
+      ++run;
       continue;
     }
-    next_free_ = Min(next_free_, cluster);
-    if (!is_undo) {
-      tables_->DropCluster(cluster << geometry_->cluster_bits);
-    }
-    const uint64_t offset = cluster << geometry_->cluster_bits;
-    const uint64_t size = discard ? file_->size() : 0;
-    if (offset < size) {
-      TRY(file_->WriteZeroes(offset, Min(size - offset, cluster_bytes), true));
-    }
+    TRY(Discard(first + i - run, run));
+    run = 0;
   }
-  return {};
+  return Discard(first + count - run, run);
+}
+
+// Whether nothing refers to it any more, which had a reference.
+Result<bool> Refcounts::ReleaseOne(uint64_t cluster, bool is_undo) {
+  const Place place = TRY(Locate(cluster));
+  const uint64_t refcount = place.page == nullptr ? 0 : Read(place);
+  if (refcount == 0) {
+    return false;  // a leak the other way: the image was wrong before
+  }
+  Write(place, refcount - 1);
+  if (refcount > 1) {
+    return false;
+  }
+  next_free_ = Min(next_free_, cluster);
+  if (!is_undo) {
+    tables_->DropCluster(cluster << geometry_->cluster_bits);
+  }
+  return true;
+}
+
+// Lets the file give up clusters.
+Status Refcounts::Discard(uint64_t first, uint64_t count) {
+  const uint64_t offset = first << geometry_->cluster_bits;
+  const uint64_t size = file_->size();
+  if (count == 0 || offset >= size) {
+    return {};
+  }
+  const uint64_t bytes = count << geometry_->cluster_bits;
+  return file_->WriteZeroes(offset, Min(size - offset, bytes), true);
 }
 
 Result<bool> Refcounts::Share(uint64_t offset) {

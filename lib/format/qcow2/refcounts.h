@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "lib/base/file.h"
 #include "lib/base/result.h"
@@ -30,6 +31,11 @@ class Refcounts {
   // Nothing below the cluster behind `offset` is handed out any more, unless it
   // is freed.
   void SearchFrom(uint64_t offset) { next_free_ = geometry_->Clusters(offset); }
+
+  // Where the search stands, as SearchFrom has it.
+  uint64_t search_start() const {
+    return next_free_ << geometry_->cluster_bits;
+  }
 
   // Takes `count` > 0 adjoining free clusters. Returns the first's offset.
   // Errors: kSizeTooLarge, kQcow2CorruptEntry, kErrno.
@@ -74,6 +80,14 @@ class Refcounts {
   Result<uint64_t> AddArea(uint64_t start, uint64_t additional, bool exact,
                            uint64_t block_index, uint64_t block_offset);
 
+  // Takes blocks that count nothing out of the table and gives up their
+  // clusters. What was changed before must have been written.
+  Status DropEmptyBlocks();
+
+  // Where the last cluster in use ends, of those that a file of `file_bytes`
+  // has.
+  Result<uint64_t> EndOfUse(uint64_t file_bytes);
+
   uint64_t table_offset() const { return table_offset_; }
   uint64_t table_clusters() const { return table_clusters_; }
 
@@ -97,10 +111,14 @@ class Refcounts {
   Result<uint64_t> FindFree(uint64_t count);
   Result<bool> Take(uint64_t first, uint64_t count);
   Status Release(uint64_t first, uint64_t count, bool is_undo, bool discard);
+  Result<bool> ReleaseOne(uint64_t cluster, bool is_undo);
+  Status Discard(uint64_t first, uint64_t count);
   Status AddBlock(uint64_t cluster);
   Status Hook(uint64_t cluster, uint64_t block_offset);
   Status FillArea(uint64_t start, uint64_t end, uint64_t first_block,
                   uint64_t num_blocks);
+  Result<bool> IsEmptyBlock(uint64_t block_index, uint64_t offset);
+  Status GiveUpBlocks(std::span<const uint64_t> offsets);
   Status SwitchTable(uint64_t offset, uint64_t clusters);
 
   File* file_;

@@ -165,6 +165,18 @@ void SetWritten(const BitmapShape& shape, const WrittenRuns& runs,
   }
 }
 
+void ClearBehindEnd(const BitmapShape& shape, uint64_t first_word,
+                    MutableBytes words) {
+  const uint64_t bits = shape.bits();
+  for (uint64_t i = 0; i < words.size() / kWordBytes; ++i) {
+    const uint64_t first = (first_word + i) * kBitsPerWord;
+    const uint64_t valid = first < bits ? Min(bits - first, kBitsPerWord) : 0;
+    const uint64_t kept = valid == 0 ? 0 : MaskOf(0, valid);
+    const uint64_t word = WordOf(words.view(), i) & kept;
+    words.Put<Le64>(i * kWordBytes, word).value();
+  }
+}
+
 bool HasBits(const BitmapShape& shape, uint64_t first_word, ByteView words) {
   const uint64_t count = words.size() / kWordBytes;
   const uint64_t bits = shape.bits();

@@ -72,6 +72,11 @@ struct BitSource {
 void SetWritten(const BitmapShape& shape, const WrittenRuns& runs,
                 uint64_t first_word, MutableBytes out);
 
+// Clears in `words`, which begin with `first_word` of the bitmap, what lies
+// behind the disk's end.
+void ClearBehindEnd(const BitmapShape& shape, uint64_t first_word,
+                    MutableBytes words);
+
 // Whether any bit of the disk is set in `words`, which begin with `first_word`
 // of the bitmap. What lies behind the disk's end does not count.
 bool HasBits(const BitmapShape& shape, uint64_t first_word, ByteView words);

@@ -3,6 +3,7 @@
 #include "lib/format/target.h"
 #include "lib/format/vmdk/create.h"
 #include "lib/format/vmdk/disk.h"
+#include "lib/format/vmdk/extent_opener.h"
 #include "lib/format/vmdk/layout.h"
 #include "lib/format/vmdk/vmdk_target.h"
 
@@ -10,21 +11,6 @@ namespace instar::vmdk {
 namespace {
 
 constexpr uint8_t kName[] = {'v', 'm', 'd', 'k'};
-
-// Opens an image's extents for writing.
-class ExtentOpener final : public Opener {
- public:
-  explicit ExtentOpener(Opener& opener) : opener_(&opener) {}
-
-  OpenRules rules() const override { return opener_->rules(); }
-  Result<File*> Open(const File& from, ReferenceRole /*role*/, ByteView name,
-                     ByteView format) override {
-    return opener_->Open(from, ReferenceRole::kTargetExtent, name, format);
-  }
-
- private:
-  Opener* opener_;
-};
 
 Error Unsupported(ByteView what) {
   return {.fault = Fault::kUnsupported,
