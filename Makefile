@@ -50,12 +50,14 @@ test_src  := $(sort $(shell find lib vmm compat cmd tests/unit -name '*_test.cc'
 readers   := $(sort $(patsubst lib/format/%/reader.cc,%,$(wildcard lib/format/*/reader.cc)))
 checkers  := $(sort $(patsubst lib/format/%/checker.cc,%,$(wildcard lib/format/*/checker.cc)))
 repairers := $(sort $(patsubst lib/format/%/repairer.cc,%,$(wildcard lib/format/*/repairer.cc)))
+layerings := $(sort $(patsubst lib/format/%/layering.cc,%,$(wildcard lib/format/*/layering.cc)))
 measurers := $(sort $(patsubst lib/format/%/measure.cc,%,$(wildcard lib/format/*/measure.cc)))
 writers   := $(sort $(patsubst lib/format/%/writer.cc,%,$(wildcard lib/format/*/writer.cc)))
 
 gen := build/gen/fault.h build/gen/readers.inc build/gen/writers.inc build/gen/checkers.inc \
        build/gen/repairers.inc \
        build/gen/measurers.inc \
+       build/gen/layerings.inc \
        build/gen/guest.pb.h build/gen/guest.npb.h
 
 # ---- Generated ----------------------------------------------------------------
@@ -79,9 +81,9 @@ build/fault.awk: Makefile | build/gen/.dir
 # A registry names every folder that has the file. It is rewritten only when
 # its content changes, so that removing a folder rebuilds what listed it.
 define registry
-	@{ for f in $(2); do echo "namespace $$f { extern const $(1) k$(1); }"; done; \
+	@{ for f in $(2); do echo "namespace $$f { extern const $(1) $(or $(3),k$(1)); }"; done; \
 	   echo "inline constexpr const $(1)* k$(1)s[] = {"; \
-	   for f in $(2); do echo "    &$$f::k$(1),"; done; $(if $(2),,echo "    nullptr,";) echo "};"; } > $@.new
+	   for f in $(2); do echo "    &$$f::$(or $(3),k$(1)),"; done; $(if $(2),,echo "    nullptr,";) echo "};"; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 endef
 build/gen/readers.inc: FORCE | build/gen/.dir
@@ -92,6 +94,8 @@ build/gen/checkers.inc: FORCE | build/gen/.dir
 	$(call registry,Checker,$(checkers))
 build/gen/repairers.inc: FORCE | build/gen/.dir
 	$(call registry,Repairer,$(repairers))
+build/gen/layerings.inc: FORCE | build/gen/.dir
+	$(call registry,Layering,$(layerings))
 build/gen/measurers.inc: FORCE | build/gen/.dir
 	$(call registry,Measurer,$(measurers))
 FORCE:
@@ -140,15 +144,16 @@ define link_image
 	  -Wl,--start-group build/guest/convert.a build/guest/rt.a build/guest/lib.a $(guest_libs) -Wl,--end-group
 endef
 # An operation has the writers that its file `writers` names, or all; what it
-# names and does not exist (yet) it does without.
+# names and does not exist (yet) it does without. Those of a file `editors` make
+# no images: they write to images that are there.
 define op_rules
 build/image/$(1).elf: $$(patsubst %.cc,build/guest/%.o,$$(sort $$(wildcard guest/op/$(1)/*.cc))) \
-                      $(if $(wildcard guest/op/$(1)/writers),build/guest/gen/writers_$(1).o) \
+                      $(if $(wildcard guest/op/$(1)/writers guest/op/$(1)/editors),build/guest/gen/writers_$(1).o) \
                       build/guest/convert.a build/guest/rt.a build/guest/lib.a guest/image.ld
 	$$(call link_image,$$@,$$(filter %.o,$$^))
 endef
 $(ops:%=build/gen/writers_%.inc): build/gen/writers_%.inc: FORCE | build/gen/.dir
-	$(call registry,Writer,$(filter $(writers),$(shell cat guest/op/$*/writers)))
+	$(call registry,Writer,$(filter $(writers),$(shell cat guest/op/$*/writers guest/op/$*/editors 2>/dev/null)),$(if $(wildcard guest/op/$*/editors),kEditor,kWriter))
 build/guest/gen/writers_%.o: build/gen/writers_%.inc lib/format/writers.cc
 	@mkdir -p $(@D)
 	@$(CXX) $(guest_cxxflags) -Os -DWRITERS_INC='"gen/writers_$*.inc"' -c lib/format/writers.cc -o $@

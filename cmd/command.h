@@ -39,6 +39,7 @@ int RunBench(const Environment& environment, const Arguments& arguments);
 int RunAmend(const Environment& environment, const Arguments& arguments);
 int RunBitmap(const Environment& environment, const Arguments& arguments);
 int RunCheck(const Environment& environment, const Arguments& arguments);
+int RunCommit(const Environment& environment, const Arguments& arguments);
 int RunCreate(const Environment& environment, const Arguments& arguments);
 int RunConvert(const Environment& environment, const Arguments& arguments);
 int RunCompare(const Environment& environment, const Arguments& arguments);
@@ -46,6 +47,7 @@ int RunMap(const Environment& environment, const Arguments& arguments);
 int RunDd(const Environment& environment, const Arguments& arguments);
 int RunInfo(const Environment& environment, const Arguments& arguments);
 int RunMeasure(const Environment& environment, const Arguments& arguments);
+int RunRebase(const Environment& environment, const Arguments& arguments);
 int RunResize(const Environment& environment, const Arguments& arguments);
 int RunSnapshot(const Environment& environment, const Arguments& arguments);
 

@@ -21,12 +21,20 @@ using compat::Opt;
 
 // Commands that are not here are known by name only, see compat/help.h.
 constexpr Command kBuilt[] = {
-    {"amend", &RunAmend},       {"bench", &RunBench},
-    {"bitmap", &RunBitmap},     {"check", &RunCheck},
-    {"compare", &RunCompare},   {"convert", &RunConvert},
-    {"create", &RunCreate},     {"dd", &RunDd},
-    {"info", &RunInfo},         {"map", &RunMap},
-    {"measure", &RunMeasure},   {"resize", &RunResize},
+    {"amend", &RunAmend},
+    {"bench", &RunBench},
+    {"bitmap", &RunBitmap},
+    {"check", &RunCheck},
+    {"commit", &RunCommit},
+    {"compare", &RunCompare},
+    {"convert", &RunConvert},
+    {"create", &RunCreate},
+    {"dd", &RunDd},
+    {"info", &RunInfo},
+    {"map", &RunMap},
+    {"measure", &RunMeasure},
+    {"rebase", &RunRebase},
+    {"resize", &RunResize},
     {"snapshot", &RunSnapshot},
 };
 

@@ -245,6 +245,7 @@ compat::FailureContext Session::ContextFor(const proto::Config& config) const {
   const bool makes_image = config.has_create() || config.has_measure() ||
                            (config.has_convert() && config.convert().create());
   context.target_must_exist = !makes_image;
+  context.layers = layers;
   context.bitmap = {.name = bitmap_name, .actions = config.bitmap().actions()};
   context.snapshot = {.name = snapshot_name,
                       .action = config.snapshot().action(),

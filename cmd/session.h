@@ -87,6 +87,7 @@ class Session final : public vmm::Events {
   std::string target_format;
   std::string bitmap_name;    // for messages of bitmap
   std::string snapshot_name;  // for messages of snapshot
+  compat::LayersCall layers;  // for those of rebase and commit
 
   // True: the guest has done what it was asked. Otherwise the error line has
   // been printed; exit with 1. A guest that finds that the image which it is to

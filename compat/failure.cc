@@ -115,6 +115,9 @@ std::string ChainPrefix(const std::string& root, uint32_t depth,
   std::string out = context.command == CommandKind::kCreate
                         ? context.target_path + ": "
                         : CouldNotOpen(root);
+  if (!context.new_backing.empty())
+    out =
+        "Could not open new backing file " + Quoted(context.new_backing) + ": ";
   for (uint32_t i = 0; i < depth; ++i)
     out += "Could not open backing file: ";
   return out;
@@ -279,6 +282,61 @@ std::string CreateText(const proto::Failure& failure,
   return TargetWords(failure, context).After(prefix);
 }
 
+std::string LinkText(const proto::Failure& failure, const LayersCall& call) {
+  std::string words = FaultText(failure);
+  if (failure.fault() == proto::FAULT_ERRNO && failure.error() == ENOSPC)
+    words = "No space left in the file header";
+  return "Could not change the backing file to " + Quoted(call.backing_file) +
+         ": " + words;
+}
+
+std::string RebaseText(const proto::Failure& failure,
+                       const FailureContext& context) {
+  switch (static_cast<int>(failure.stage())) {
+    case proto::STAGE_REBASE_NEXT: {
+      if (failure.fault() == proto::FAULT_REBASE_FORMAT_UNKNOWN) {
+        return "Invalid format name: " + Quoted(context.layers.backing_format);
+      }
+      FailureContext next = context;
+      next.new_backing = context.layers.backing_file;
+      return OpenText(failure, next);
+    }
+    case proto::STAGE_REBASE_STATUS:
+      return "error while reading image metadata: " + FaultText(failure);
+    case proto::STAGE_REBASE_OLD:
+      return "error while reading from old backing file";
+    case proto::STAGE_REBASE_NEW:
+      return "error while reading from new backing file";
+    case proto::STAGE_REBASE_WRITE:
+      return "Error while writing to COW image: " + FaultText(failure);
+    default:
+      return LinkText(failure, context.layers);
+  }
+}
+
+// The layer below could not be opened, locked or written.
+std::string CommitText(const proto::Failure& failure,
+                       const FailureContext& context) {
+  const std::string& top = context.target_path;
+  if (failure.stage() == proto::STAGE_COMMIT_EMPTY)
+    return "Could not empty " + top + ": " + FaultText(failure);
+  switch (static_cast<int>(failure.fault())) {
+    case proto::FAULT_COMMIT_BASE_MISSING:
+      return "Did not find " + Quoted(context.layers.base) +
+             " in the backing chain of " + Quoted(top);
+    case proto::FAULT_COMMIT_NO_BACKING:
+    case proto::FAULT_COMMIT_OTHER_GUEST:
+      return FaultText(failure);
+    case proto::FAULT_LOCKED:
+      return LockWords(ProblemFor(failure, context)).After("");
+    case proto::FAULT_REFERENCE:
+      return ProblemWords(ProblemFor(failure, context), context.strict_policy)
+          .After("");
+    default:
+      return "Block job failed: " + FaultText(failure);
+  }
+}
+
 }  // namespace
 
 std::string OpenProblemText(const FileProblem& problem,
@@ -313,6 +371,10 @@ std::string FailureText(const proto::Failure& failure,
     return FaultText(failure);
   if (stage == proto::STAGE_RESIZE)
     return ResizeFailureText(failure);
+  if (stage >= proto::STAGE_REBASE_NEXT && stage <= proto::STAGE_REBASE_LINK)
+    return RebaseText(failure, context);
+  if (stage == proto::STAGE_COMMIT || stage == proto::STAGE_COMMIT_EMPTY)
+    return CommitText(failure, context);
   if (stage == proto::STAGE_SNAPSHOT)
     return "Failed to load snapshot: " + FaultText(failure);
   if (context.command == CommandKind::kMeasure) {

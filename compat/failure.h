@@ -53,6 +53,13 @@ struct FileName {
   uint32_t from = 0;  // slot of the image that names it
 };
 
+// What the command line of rebase or commit says.
+struct LayersCall {
+  std::string backing_file;  // the new one
+  std::string backing_format;
+  std::string base;  // of commit -b
+};
+
 // What a message needs besides the failure itself.
 struct FailureContext {
   CommandKind command = CommandKind::kInfo;
@@ -66,6 +73,10 @@ struct FailureContext {
   bool target_must_exist = false;  // no new image is made
   BitmapCall bitmap;
   SnapshotCall snapshot;
+  LayersCall layers;
+  // The image that is opened is below the new backing file of rebase, which has
+  // this name; empty: it is not.
+  std::string new_backing;
   // What was asked for of a new image; null where nothing is made.
   const proto::CreateTarget* target = nullptr;
   bool target_is_device = false;

@@ -73,6 +73,7 @@ constexpr Release kReleases[] = {
      [](Profile& p) {
        p.parallels_has_bitmaps = true;
        p.check_parallels = 2;
+       p.rebase_compares_whole_units = true;
      }},
     {{9, 0}, [](Profile& p) { p.copyright_year = 2024; }},
     {{10, 0},

@@ -92,6 +92,9 @@ struct Profile {
   // Bitmaps that cannot be copied are told of before anything is copied.
   bool convert_checks_bitmaps = false;
 
+  // ---- rebase ----
+  bool rebase_compares_whole_units = false;  // clusters, or their parts
+
   // ---- bitmap ----
   bool bitmap_removes_all = false;  // --remove-all is one of its actions
 

@@ -16,4 +16,7 @@ int SetExtentSizeHint(int fd, uint32_t bytes);
 // 0: there is none.
 uint32_t ExtentSizeHint(int fd);
 
+// The smallest of the usual sizes that an O_DIRECT read of `fd` accepts.
+uint32_t ProbeAlignment(int fd);
+
 }  // namespace instar::vmm

@@ -17,6 +17,7 @@
 #include "vmm/open_file.h"
 #include "vmm/policy.h"
 #include "vmm/transfer.h"
+#include "vmm/written_layer.h"
 
 namespace instar::vmm {
 namespace {
@@ -46,23 +47,6 @@ int CacheFlags(CacheMode cache) {
 // The name for open(2).
 std::string Literal(const std::string& path) {
   return HasFilePrefix(path) ? path.substr(5) : path;
-}
-
-// The smallest of the usual sizes that an O_DIRECT read of `fd` accepts.
-uint32_t ProbeAlignment(int fd) {
-  constexpr uint32_t kLargest = 4096;
-  constexpr uint32_t kSector = 512;
-  struct statx status;
-  if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0 &&
-      (status.stx_mask & STATX_DIOALIGN) != 0 &&
-      status.stx_dio_offset_align != 0) {
-    return std::clamp(status.stx_dio_offset_align, kSector, kLargest);
-  }
-  // A file system that takes any offset does not tell what it prefers; qemu
-  // then assumes the most.
-  alignas(kLargest) static uint8_t buffer[kLargest];
-  const bool takes_any = pread(fd, buffer, 1, 0) >= 0;
-  return !takes_any && pread(fd, buffer, kSector, 0) >= 0 ? kSector : kLargest;
 }
 
 // Empties the regular file `fd`, which was opened as `path`; false: errno says
@@ -123,6 +107,7 @@ struct Files::State {
   int64_t OpenDataFile(const std::string& path);
   int64_t OpenOutputExtent(const std::string& name);
   int64_t OpenNamed(uint32_t from, int role, const std::string& name);
+  int64_t LayerOf(uint32_t slot);
   bool InChain(uint32_t slot, const Entry& entry) const;
   int OpenBeneathRoots(uint32_t from, const std::string& path, int flags);
 };
@@ -232,9 +217,13 @@ int64_t Files::State::Create(const std::string& path, CacheMode cache) {
 
 int64_t Files::State::OpenOutput(int role) {
   if (role == proto::ROLE_TARGET_BACKING) {
-    return outputs.backing.empty() ? Fail(ENOENT, "")
-                                   : Open(outputs.backing, O_RDONLY,
-                                          CacheMode::kWriteback, kNoParent);
+    const int64_t slot =
+        outputs.backing.empty()
+            ? Fail(ENOENT, "")
+            : Open(outputs.backing, O_RDONLY, outputs.backing_cache, kNoParent);
+    return slot >= 0 && outputs.shares_layers
+               ? LayerOf(static_cast<uint32_t>(slot))
+               : slot;
   }
   const bool data = role == proto::ROLE_TARGET_DATA;
   const std::string& path = data ? outputs.data_file : outputs.target;
@@ -287,10 +276,24 @@ int64_t Files::State::OpenOutputExtent(const std::string& name) {
                         : Open(path, O_RDWR, outputs.cache, kNoParent);
 }
 
+// The slot of a backing file that is the file in `slot`, the last one, too;
+// else that slot.
+int64_t Files::State::LayerOf(uint32_t slot) {
+  for (uint32_t at = 0; at < slot; ++at) {
+    if (entries[at]->origin.role == proto::ROLE_BACKING &&
+        IsSameFile(*entries[at], *entries[slot])) {
+      size.store(slot);
+      close(entries[slot]->fd);
+      entries[slot].reset();
+      return at;
+    }
+  }
+  return slot;
+}
+
 bool Files::State::InChain(uint32_t slot, const Entry& entry) const {
   for (uint32_t at = slot; at != kNoParent; at = entries[at]->parent) {
-    if (entries[at]->device == entry.device &&
-        entries[at]->inode == entry.inode) {
+    if (IsSameFile(*entries[at], entry)) {
       return true;
     }
   }
@@ -368,8 +371,10 @@ Files::~Files() {
   for (uint32_t i = 0; i < size(); ++i) {
     const Entry& entry = *state_->entries[i];
     close(entry.fd);
-    if (entry.buffered_fd >= 0) {
-      close(entry.buffered_fd);
+    for (const int fd : {entry.buffered_fd, entry.read_only_fd}) {
+      if (fd >= 0) {
+        close(fd);
+      }
     }
   }
   delete state_;
@@ -452,6 +457,10 @@ int64_t Files::OpenReference(uint32_t from, int role, std::string_view name,
   if (role == proto::ROLE_TARGET || role == proto::ROLE_TARGET_DATA ||
       role == proto::ROLE_TARGET_BACKING) {
     return state_->OpenOutput(role);
+  }
+  if (role == proto::ROLE_COMMIT_BASE) {
+    return MakeLayerWritable(*this, from, state_->outputs, state_->policy,
+                             state_->error);
   }
   const std::string text(name);
   if (text.empty() || text.find('\0') != std::string::npos) {

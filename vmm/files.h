@@ -61,6 +61,13 @@ struct Outputs {
   // Backing file of the output, opened for reading when the guest asks
   // (ROLE_TARGET_BACKING). As a path to open.
   std::string backing;
+  CacheMode backing_cache = CacheMode::kWriteback;
+  // A backing file that is a layer below the target is opened once.
+  bool shares_layers = false;
+  // A layer below the target may be written (ROLE_COMMIT_BASE): the one that
+  // the user calls `base`, or the one that is directly below it.
+  bool commits = false;
+  std::optional<std::string> base = {};
   // How the files are made that the command creates.
   bool nocow = false;
   uint32_t extent_size_hint = 1 << 20;  // bytes, as qemu-img's; 0: none

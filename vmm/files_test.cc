@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <utility>
 
 #include "gen/guest.pb.h"
 #include "vmm/guest_memory.h"
@@ -88,6 +90,88 @@ TEST_F(FilesTest, FindsALoopInAChain) {
   EXPECT_EQ(files.OpenReference(1, proto::ROLE_BACKING, "link", ""), -ELOOP);
   EXPECT_EQ(Open(files, "a"), -ELOOP);
   EXPECT_EQ(files.size(), 2U);
+}
+
+// A target, the backing file that it names, and what that names.
+struct WrittenLayerTest : FilesTest {
+  void OpenLayers(Files& files) const {
+    Make("top", "x");
+    Make("mid", "y");
+    Make("low", "z");
+    ASSERT_EQ(Open(files, "", proto::ROLE_TARGET), 0);
+    ASSERT_EQ(Open(files, "mid"), 1);
+    ASSERT_EQ(files.OpenReference(1, proto::ROLE_BACKING, "low", ""), 2);
+  }
+  Outputs Committed(std::optional<std::string> base = {}) const {
+    Outputs outputs = Target("top");
+    outputs.create = false;
+    outputs.commits = true;
+    outputs.base = std::move(base);
+    return outputs;
+  }
+  static int64_t Ask(Files& files, uint32_t slot) {
+    return files.OpenReference(slot, proto::ROLE_COMMIT_BASE, "", "");
+  }
+};
+
+TEST_F(WrittenLayerTest, IsTheOneBelowTheTarget) {
+  Files files({}, Committed());
+  OpenLayers(files);
+  EXPECT_EQ(Ask(files, 2), -ENOENT);
+  EXPECT_EQ(Ask(files, 1), 1);
+  EXPECT_TRUE(files.entry(1)->writable);
+  EXPECT_FALSE(files.entry(2)->writable);
+}
+
+TEST_F(WrittenLayerTest, IsTheOneThatTheUserNames) {
+  Files files({}, Committed("./low"));
+  OpenLayers(files);
+  EXPECT_EQ(Ask(files, 1), -ENOENT);
+  EXPECT_EQ(Ask(files, 2), 2);
+  EXPECT_FALSE(files.entry(1)->writable);
+}
+
+TEST_F(WrittenLayerTest, IsTheOnlyOne) {
+  Files files({}, Committed());
+  OpenLayers(files);
+  Make("other", "x");
+  ASSERT_EQ(Ask(files, 1), 1);
+  ASSERT_EQ(Open(files, "other"), 3);
+  EXPECT_EQ(Ask(files, 3), -EPERM);
+}
+
+TEST_F(WrittenLayerTest, IsNoneOfAnotherCommand) {
+  Outputs outputs = Committed();
+  outputs.commits = false;
+  Files files({}, outputs);
+  OpenLayers(files);
+  EXPECT_EQ(Ask(files, 0), -EPERM);
+  EXPECT_EQ(Ask(files, 1), -EPERM);
+}
+
+TEST_F(WrittenLayerTest, IsTheFileThatWasOpened) {
+  Files files({}, Committed());
+  OpenLayers(files);
+  Make("replaced", "x");
+  std::filesystem::rename(directory + "replaced", directory + "mid");
+  EXPECT_EQ(Ask(files, 1), -ESTALE);
+  EXPECT_FALSE(files.entry(1)->writable);
+}
+
+TEST_F(WrittenLayerTest, IsNamedOrAllowedUnderTheStrictPolicy) {
+  {
+    Files files({.strict = true, .allowed = {}}, Committed());
+    OpenLayers(files);
+    EXPECT_EQ(Ask(files, 1), -EACCES);
+  }
+  {
+    Files files({.strict = true, .allowed = {}}, Committed("mid"));
+    OpenLayers(files);
+    EXPECT_EQ(Ask(files, 1), 1);
+  }
+  Files files({.strict = true, .allowed = {directory}}, Committed());
+  OpenLayers(files);
+  EXPECT_EQ(Ask(files, 1), 1);
 }
 
 TEST_F(FilesTest, StaysBeneathTheImageUnderTheStrictPolicy) {

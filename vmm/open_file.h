@@ -13,10 +13,14 @@ namespace instar::vmm {
 inline constexpr uint32_t kNoParent = UINT32_MAX;
 
 // Everything but `created` and `claimed` is constant once the slot exists, so
-// workers read it without a lock.
+// workers read it without a lock; a layer that `commit` writes
+// (written_layer.h) changes once, by a request that its guest waits for.
 struct Files::Entry {
   std::string path;
   int fd = -1;
+  // What `fd` was before the file was opened again to be written; requests that
+  // began then may still use it.
+  int read_only_fd = -1;
   // O_DIRECT only: the same file through the page cache, for the parts of a
   // transfer that are not aligned.
   int buffered_fd = -1;

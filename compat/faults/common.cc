@@ -21,6 +21,11 @@ constexpr FaultRow kRows[] = {
      "as '{t}'"},
     {proto::FAULT_POLICY_SIZE,
      "The strict policy allows no virtual size of {v} bytes"},
+    {proto::FAULT_REBASE_FORMAT_MISSING, "backing format must be specified"},
+    {proto::FAULT_COMMIT_OTHER_GUEST,
+     "Block format '{t}' used by node '#block100' does not support reopening "
+     "files"},
+    {proto::FAULT_COMMIT_NO_BACKING, "Image does not have a backing file"},
     {proto::FAULT_REFERENCE_REFUSED, "The policy does not allow '{t}'"},
 };
 

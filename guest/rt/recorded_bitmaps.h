@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "guest/rt/changed_target.h"
 #include "guest/rt/context.h"
 #include "lib/format/bitmap_store.h"
 #include "lib/format/image.h"
@@ -14,15 +15,11 @@
 
 namespace instar::guest {
 
-class RecordedBitmaps {
+class RecordedBitmaps final : public TargetBitmaps {
  public:
-  // Marks the bitmaps of `image` as in use, if it has any; `files` then let its
-  // target be opened. Errors: those of the store.
-  Status Begin(Context& context, Image& image, TargetFiles& files);
-  // What is to be written to instead of `target`.
-  Result<Target*> Wrap(Context& context, Target& target);
-  // Stores the bitmaps, once the target has finished. Errors: the store's.
-  Status End();
+  Status Begin(Context& context, Image& image, TargetFiles& files) override;
+  Result<Target*> Wrap(Context& context, Target& target) override;
+  Status End() override;
 
  private:
   BitmapStore* store_ = nullptr;

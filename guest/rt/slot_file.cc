@@ -146,7 +146,19 @@ Status SlotFile::Release() {
   return WriteRange(held_offset_, ByteView(held_, abi::kHeldMagicBytes));
 }
 
+void SlotFile::AwaitUnfinished() const {
+  while (unfinished_ != nullptr && *unfinished_ != 0) {
+    const uint32_t seen = Mine().event();
+    if (!Mine().Poll()) {
+      Mine().Sleep(seen);
+    }
+  }
+}
+
 Status SlotFile::WriteRange(uint64_t offset, ByteView bytes) {
+  if (waits_to_write_) {
+    AwaitUnfinished();
+  }
   uint64_t done = 0;
   while (done < bytes.size()) {
     const uint64_t length = Min(bytes.size() - done, abi::kMaxTransferBytes);
@@ -227,6 +239,7 @@ Status SlotFile::Flush() {
   for (const Ticket& ticket : later_) {
     Mine().Await(ticket);
   }
+  AwaitUnfinished();
   if (later_error_ < 0) {
     return FileError(later_error_, 0);
   }
@@ -346,6 +359,7 @@ Result<File*> HostOpener::Ask(uint32_t from, instar_proto_Role role,
                  .text_bytes = static_cast<uint32_t>(name.size()),
                  .error = static_cast<int32_t>(-result)};
   }
+  TRY(known_extents.Prepare(*arena_));
   abi::SlotInfo info = {};
   __builtin_memcpy(&info, buffer_.data(), sizeof info);
   TRY(known_extents.Prepare(*arena_));
@@ -403,6 +417,12 @@ Result<File*> HostOpener::Open(const File& from, ReferenceRole role,
 
 void HostOpener::Warn(Fault fault) {
   ReportWarning({.fault = fault});
+}
+
+Result<File*> HostOpener::OpenForWriting(const File& layer) {
+  File* file =
+      TRY(Ask(layer.slot(), instar_proto_Role_ROLE_COMMIT_BASE, {}, {}));
+  return file;
 }
 
 Result<File*> HostOpener::OpenOutput(instar_proto_Role role) {

@@ -54,6 +54,13 @@ class SlotFile final : public File {
   }
   // Errors: kErrno.
   Status Release();
+  // Writes that went past this class, so many of which `unfinished` says are on
+  // their way, end before any Flush; with `before_writes` before WriteAt, too.
+  // Null: there are none.
+  void WaitsFor(const uint32_t* unfinished, bool before_writes) {
+    unfinished_ = unfinished;
+    waits_to_write_ = before_writes;
+  }
   // A write that did not go through WriteAt reached up to `end`.
   void GrownTo(uint64_t end) { size_ = end > size_ ? end : size_; }
 
@@ -64,6 +71,7 @@ class SlotFile final : public File {
   static constexpr uint32_t kMaxLater = 64;
 
   Status WriteRange(uint64_t offset, ByteView bytes);
+  void AwaitUnfinished() const;
   void ShowHeld(uint64_t offset, MutableBytes out) const;
   Result<FileExtent> ExtentAhead(uint64_t offset, uint64_t length);
   static void OnLaterDone(Ticket& ticket);
@@ -73,6 +81,8 @@ class SlotFile final : public File {
   abi::SlotInfo info_;
   uint64_t size_;
   bool exact_writes_ = false;
+  const uint32_t* unfinished_ = nullptr;
+  bool waits_to_write_ = false;
   bool is_held_ = false;
   uint64_t held_offset_ = 0;
   uint8_t held_[abi::kHeldMagicBytes] = {};
@@ -93,6 +103,9 @@ class HostOpener final : public Opener {
   Result<File*> Open(const File& from, ReferenceRole role, ByteView name,
                      ByteView format) override;
   void Warn(Fault fault) override;
+  // The file of a layer that `commit` may write (ROLE_COMMIT_BASE), in the slot
+  // that it has. Errors: kReference, with ENOENT where another one is meant.
+  Result<File*> OpenForWriting(const File& layer);
   // The command's own output (proto.Role ROLE_TARGET and ROLE_TARGET_DATA):
   // the host creates it now, or opens what is there.
   Result<File*> OpenOutput(instar_proto_Role role);

@@ -8,6 +8,7 @@
 namespace instar {
 
 inline constexpr int32_t kEperm = 1;
+inline constexpr int32_t kEnoent = 2;
 inline constexpr int32_t kEio = 5;
 inline constexpr int32_t kEnomem = 12;
 inline constexpr int32_t kEinval = 22;

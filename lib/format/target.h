@@ -181,6 +181,9 @@ struct TargetFiles {
   // For ids that change when an image is written to: 64 bytes, or none, where
   // they may stay as they are.
   ByteView random = {};
+  // The image holds something to lose: its metadata reaches the file in an
+  // order in which each step refers to nothing that is not durable.
+  bool has_old_data = false;
 };
 
 // What a format's writer.cc exports, as `constinit const Writer k…Writer`.

@@ -36,7 +36,7 @@ ROOMS = {
     "lib/format": dict(reach=["lib/", "gen/fault.h", "gen/readers.inc",
                               "gen/writers.inc", "gen/writers_*.inc",
                               "gen/checkers.inc",
-                              "gen/repairers.inc",
+                              "gen/repairers.inc", "gen/layerings.inc",
                               "gen/measurers.inc"],
                        system=FREESTANDING),
     "guest/rt": dict(reach=["guest/rt/", "lib/", "proto/abi.h", "gen/fault.h",

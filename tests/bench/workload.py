@@ -47,6 +47,18 @@ def mixed(path):
     part.rename(path)
 
 
+def filled(path, name):
+    """A raw image of 1 GiB that is all data."""
+    if path.exists() and path.stat().st_size == SIZE // 2:
+        return
+    r = random.Random(name)
+    part = path.with_suffix(".part")
+    with open(part, "wb") as f:
+        for _ in range(SIZE // 2 // PIECE):
+            f.write(r.randbytes(PIECE))
+    part.rename(path)
+
+
 class Workload:
     """The files, in `directory`."""
 
@@ -79,6 +91,19 @@ class Workload:
                            check=True)
             part.rename(self.snapshotted)
 
+        # 1 GiB of data, and overlays above it: that has nothing, that has all.
+        self.base = directory / "base.raw"
+        self.other = directory / "other.raw"
+        filled(self.base, "base")
+        filled(self.other, "other")
+        self.empty_overlay = self._made(
+            "empty-overlay.qcow2", "create", "-q", "-f", "qcow2", "-b",
+            self.base, "-F", "raw")
+        self.overlay = self._made(
+            "overlay.qcow2", "convert", "-f", "raw", "-O", "qcow2", self.other)
+        subprocess.run([programs.REFERENCE, "rebase", "-u", "-b", self.base,
+                        "-F", "raw", self.overlay], check=True)
+
     def _made(self, name, *args, after=()):
         path = self.directory / name
         if not path.exists():
@@ -90,7 +115,8 @@ class Workload:
 
     def warm(self):
         """Brings every file into the page cache and settles what is dirty."""
-        for path in (self.raw, self.qcow2, self.zlib, self.small):
+        for path in (self.raw, self.qcow2, self.zlib, self.small, self.base,
+                     self.other, self.overlay):
             with open(path, "rb") as f:
                 while f.read(16 * MIB):
                     pass

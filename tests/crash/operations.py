@@ -119,6 +119,28 @@ def layers():
                {BASE: "sectors"})
 
 
+def commits():
+    """Overlays that are emptied, and bases that grow, in other ways."""
+    full = ["io", IMAGE, "write -P 1 0 3M", "write -P 2 3M 1M"]
+    for shape in ("cluster_size=512", "cluster_size=512,refcount_bits=1",
+                  "cluster_size=4k,refcount_bits=64", "compat=0.10",
+                  "cluster_size=16k,extended_l2=on"):
+        start = [create("cluster_size=64k", BASE), fill(BASE, (0, 1 << 20, 8)),
+                 create(shape, IMAGE, backing=BASE)]
+        yield (f"commit {shape}", ["commit", "-q", IMAGE], [*start, full])
+        if "refcount_bits=1" not in shape:
+            yield (f"commit with a snapshot {shape}", ["commit", "-q", IMAGE],
+                   [*start, DATA, ["snapshot", "-c", "s", IMAGE], MORE])
+    for shape in ("cluster_size=512", "cluster_size=64k"):
+        yield (f"commit that grows {shape}", ["commit", "-q", IMAGE],
+               [create(shape, BASE, 1 << 20), fill(BASE, (0, 1 << 20, 8)),
+                create(shape, IMAGE, backing=BASE), DATA])
+        yield (f"commit that hides {shape}", ["commit", "-q", IMAGE],
+               [create(shape, OTHER), fill(OTHER, (0, 4 << 20, 9)),
+                create(shape, BASE, 1 << 20, OTHER),
+                create(shape, IMAGE, backing=BASE), DATA])
+
+
 def operations():
     found = []
     for name, args, setup in itertools.chain(
@@ -126,6 +148,8 @@ def operations():
         found.append(Operation(name, args, setup))
     for name, args, setup in repairs():
         found.append(Operation(name, args, setup, damaged=True))
+    for name, args, setup in commits():
+        found.append(Operation(name, args, setup))
     for name, args, setup, contents in layers():
         found.append(Operation(name, args, setup, (IMAGE, *contents), contents))
     return found

@@ -35,6 +35,8 @@ class Qcow2Target final : public Target {
 
   // To be called once, first. Errors: kNoMemory.
   Status Init(Arena& arena);
+  // TableStore::WriteInOrder.
+  void WriteInOrder() { tables_.WriteInOrder(); }
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
   Result<PackRules> Packing() const override;

@@ -64,6 +64,9 @@ Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
   Qcow2Target* target = TRY(arena.New<Qcow2Target>(
       LayerCopy(arena, make_unpacker), file, data, backing, geometry, places));
   TRY(target->Init(arena));
+  if (files.has_old_data) {
+    target->WriteInOrder();
+  }
   return static_cast<Target*>(target);
 }
 
@@ -74,6 +77,14 @@ constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
                                   .magic_offset = &MagicAtStart,
                                   .validate = &ValidateOptions,
                                   .create = &CreateImage,
+                                  .open = &OpenTarget};
+
+// The same without the making of images.
+extern const Writer kEditor;
+constinit const Writer kEditor = {.name = ByteView{kName, sizeof kName},
+                                  .magic_offset = nullptr,
+                                  .validate = nullptr,
+                                  .create = nullptr,
                                   .open = &OpenTarget};
 
 }  // namespace instar::qcow2

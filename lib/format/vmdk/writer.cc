@@ -68,4 +68,12 @@ constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
                                   .create = &CreateImage,
                                   .open = &OpenTarget};
 
+// The same without the making of images.
+extern const Writer kEditor;
+constinit const Writer kEditor = {.name = ByteView{kName, sizeof kName},
+                                  .magic_offset = nullptr,
+                                  .validate = nullptr,
+                                  .create = nullptr,
+                                  .open = &OpenTarget};
+
 }  // namespace instar::vmdk

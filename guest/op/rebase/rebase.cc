@@ -1,0 +1,230 @@
+// `rebase`: makes an overlay name another backing file. In safe mode all that
+// would change by it is stored in the overlay before.
+#include "guest/convert/layer_move.h"
+#include "guest/op/rebase/rebase_plan.h"
+#include "guest/rt/chain.h"
+#include "guest/rt/changed_image.h"
+#include "guest/rt/changed_target.h"
+#include "guest/rt/claims.h"
+#include "guest/rt/findings.h"
+#include "guest/rt/output.h"
+#include "guest/rt/slot_file.h"
+#include "lib/base/checked.h"
+#include "lib/base/errno.h"
+#include "lib/format/chain.h"
+#include "lib/format/layering.h"
+
+namespace instar::guest {
+namespace {
+
+constexpr uint32_t kClaimFormat = abi::kClaimRead | abi::kClaimWrite |
+                                  abi::kClaimResize | abi::kClaimUnshareWrite |
+                                  abi::kClaimUnshareResize;
+constexpr uint32_t kClaimRaw = abi::kClaimRead | abi::kClaimWrite;
+
+constexpr uint64_t kSubclusters = 32;  // of a cluster with extended L2
+
+class Rebase {
+ public:
+  explicit Rebase(Context& context)
+      : context_(context),
+        config_(context.config->operation.rebase),
+        opener_(context.arena) {}
+
+  bool Run();
+
+ private:
+  bool Failed(const Error& error, instar_proto_Stage stage, uint32_t slot) {
+    ReportFailure(error, {.stage = stage, .slot = slot});
+    return false;
+  }
+  bool FailedLink(const Error& error) {
+    return Failed(error, instar_proto_Stage_STAGE_REBASE_LINK,
+                  top_->file().slot());
+  }
+
+  Image* OpenAlone();
+  bool OpenNext();
+  bool ClaimNext();
+  uint64_t UnitBytes() const;
+  bool CheckLink();
+  bool Move();
+  bool Link();
+
+  Context& context_;
+  const instar_proto_RebaseConfig& config_;
+  HostOpener opener_;
+  Image* top_ = nullptr;
+  Image* next_ = nullptr;  // the new backing file; null: none
+  const Layering* layering_ = nullptr;
+};
+
+// Without what is below it.
+Image* Rebase::OpenAlone() {
+  const Result<File*> file = opener_.OpenOutput(instar_proto_Role_ROLE_TARGET);
+  if (!file.ok()) {
+    Failed(file.error(), instar_proto_Stage_STAGE_CREATE, 0);
+    return nullptr;
+  }
+  constexpr instar_proto_Stage kStage = instar_proto_Stage_STAGE_OPEN;
+  const uint32_t slot = file.value()->slot();
+  const Result<Image*> image =
+      OpenImage(context_.arena, *file.value(), ViewOf(config_.image.format),
+                ViewOf(config_.image.filename), opener_,
+                OpenOptionsOf(context_, config_.image));
+  if (!image.ok()) {
+    Failed(image.error(), kStage, slot);
+    return nullptr;
+  }
+  const bool is_raw = image.value()->facts().format.Equals(ByteView::Of("raw"));
+  const uint32_t flags = is_raw ? kClaimRaw : kClaimFormat;
+  const Status claimed = ClaimImage(*image.value(), flags, flags);
+  if (!claimed.ok()) {
+    Failed(claimed.error(), kStage, slot);
+    return nullptr;
+  }
+  return image.value();
+}
+
+bool Rebase::ClaimNext() {
+  uint32_t depth = 0;
+  for (Image* layer = next_; layer != nullptr && depth <= kMaxChainDepth;
+       layer = layer->backing(), ++depth) {
+    const bool is_raw = layer->facts().format.Equals(ByteView::Of("raw"));
+    const bool is_shared = config_.shares_backing || (is_raw && layer == next_);
+    const uint32_t flags = is_shared
+                               ? uint32_t{abi::kClaimRead}
+                               : abi::kClaimRead | abi::kClaimUnshareWrite |
+                                     abi::kClaimUnshareResize;
+    const Status claimed = ClaimImage(*layer, flags, flags);
+    if (!claimed.ok()) {
+      return Failed(claimed.error(), instar_proto_Stage_STAGE_REBASE_NEXT,
+                    layer->file().slot());
+    }
+  }
+  return true;
+}
+
+// A layer that the overlay is above already is taken as it is open.
+bool Rebase::OpenNext() {
+  constexpr instar_proto_Stage kStage = instar_proto_Stage_STAGE_REBASE_NEXT;
+  const Result<File*> file =
+      opener_.OpenOutput(instar_proto_Role_ROLE_TARGET_BACKING);
+  if (!file.ok()) {
+    return Failed(file.error(), kStage, 0);
+  }
+  uint32_t depth = 0;
+  for (Image* layer = top_->backing();
+       layer != nullptr && depth <= kMaxChainDepth;
+       layer = layer->backing(), ++depth) {
+    if (layer->file().slot() == file.value()->slot()) {
+      next_ = layer;
+      return true;
+    }
+  }
+  ChainFailure failure;
+  const Result<Image*> image =
+      OpenChain(context_.arena, *file.value(), ViewOf(config_.backing.format),
+                ViewOf(config_.backing.filename), opener_,
+                OpenOptionsOf(context_, config_.backing), failure);
+  if (!image.ok()) {
+    return Failed(image.error(), kStage, failure.file->slot());
+  }
+  next_ = image.value();
+  return ClaimNext();
+}
+
+uint64_t Rebase::UnitBytes() const {
+  const ImageFacts& facts = top_->facts();
+  const bool is_split = facts.qcow2 != nullptr && facts.qcow2->extended_l2;
+  const uint64_t unit = facts.cluster_size / (is_split ? kSubclusters : 1);
+  return Min(Max(unit, 512), LayerWork::kMaxBytes);
+}
+
+// What qemu-img finds wrong with the new name only when all is stored.
+bool Rebase::CheckLink() {
+  layering_ = FindLayering(top_->facts().format);
+  const bool names = config_.backing_file.size != 0;
+  if (names && config_.backing_format.size == 0 && config_.needs_format) {
+    return FailedLink({.fault = Fault::kRebaseFormatMissing});
+  }
+  if (layering_ == nullptr || layering_->link == nullptr) {
+    return FailedLink({.fault = Fault::kErrno, .error = kEopnotsupp});
+  }
+  if (layering_->check == nullptr) {
+    return true;
+  }
+  const Status checked = layering_->check(context_.arena, top_->file());
+  return checked.ok() || Failed(checked.error(), instar_proto_Stage_STAGE_OPEN,
+                                top_->file().slot());
+}
+
+bool Rebase::Move() {
+  const uint64_t mark = context_.arena.Mark();
+  ChangedTarget changed(context_.arena);
+  changed.files.has_old_data = true;
+  if (!OpenChangedTarget(context_, *top_, {}, changed)) {
+    return false;
+  }
+  const uint64_t max_cluster_bytes = Max(
+      MaxClusterBytes(*top_), next_ == nullptr ? 512 : MaxClusterBytes(*next_));
+  Unpacking unpacking(context_.arena, max_cluster_bytes,
+                      config_.num_workers == 0 ? 1 : config_.num_workers);
+  LongCluster long_cluster(context_.arena, unpacking, max_cluster_bytes);
+  const uint64_t unit = UnitBytes();
+  RebasePlan plan(*top_, next_,
+                  {.unit = unit, .whole_units = config_.whole_units});
+  const Result<LayerMove*> move = LayerMove::Create(
+      context_, plan, *changed.target, unpacking, long_cluster,
+      {.sides = {top_->backing(), next_},
+       .unit = unit,
+       .total_bytes = top_->virtual_size(),
+       .plan_stage = instar_proto_Stage_STAGE_REBASE_STATUS,
+       .read_stages = {instar_proto_Stage_STAGE_REBASE_OLD,
+                       instar_proto_Stage_STAGE_REBASE_NEW},
+       .write_stage = instar_proto_Stage_STAGE_REBASE_WRITE});
+  if (!move.ok()) {
+    return Failed(move.error(), instar_proto_Stage_STAGE_REBASE_WRITE,
+                  top_->file().slot());
+  }
+  auto& file = static_cast<SlotFile&>(top_->file());
+  file.WaitsFor(move.value()->unfinished_writes(),
+                top_->facts().qcow2 == nullptr);
+  const bool moved = move.value()->Run() && FinishChangedTarget(changed);
+  file.WaitsFor(nullptr, false);
+  context_.arena.Rewind(mark);
+  return moved;
+}
+
+bool Rebase::Link() {
+  const Status linked =
+      layering_->link(context_.arena, top_->file(),
+                      {.name = ViewOf(config_.backing_file),
+                       .format = ViewOf(config_.backing_format)});
+  return linked.ok() || FailedLink(linked.error());
+}
+
+bool Rebase::Run() {
+  top_ = config_.is_unsafe ? OpenAlone() : OpenChanged(context_, config_.image);
+  if (top_ == nullptr) {
+    return false;
+  }
+  ReportImage(*top_);
+  if (config_.has_wrong_format) {
+    return Failed({.fault = Fault::kRebaseFormatUnknown},
+                  instar_proto_Stage_STAGE_REBASE_NEXT, 0);
+  }
+  const bool opens_next = !config_.is_unsafe && config_.backing_file.size != 0;
+  if (opens_next && !OpenNext()) {
+    return false;
+  }
+  return CheckLink() && (config_.is_unsafe || Move()) && Link();
+}
+
+}  // namespace
+
+bool RunOperation(Context& context) {
+  return Rebase(context).Run();
+}
+
+}  // namespace instar::guest
