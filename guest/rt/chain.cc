@@ -58,6 +58,21 @@ Image* OpenSource(Context& context, const instar_proto_Source& source,
                      sharing);
 }
 
+Image* OpenSourceAlone(Context& context, const instar_proto_Source& source) {
+  HostOpener opener(context.arena);
+  const Result<File*> file = SlotFile::AtBoot(context.arena, source.slot);
+  INSTAR_CHECK(file.ok());
+  const Result<Image*> image = OpenImage(
+      context.arena, *file.value(), ViewOf(source.format),
+      ViewOf(source.filename), opener, OpenOptionsOf(context, source));
+  if (!image.ok()) {
+    ReportFailure(image.error(), {.slot = file.value()->slot()});
+    return nullptr;
+  }
+  return ClaimLayer(*image.value(), Sharing::kFormatsOnly) ? image.value()
+                                                           : nullptr;
+}
+
 bool ChooseSnapshot(Image& image, const instar_proto_SnapshotChoice& choice) {
   const Status chosen = image.SelectSnapshot(
       {.either = choice.has_id_or_name,

@@ -28,6 +28,9 @@ Image* OpenClaimed(Context& context, File& file, ByteView format,
 Image* OpenSource(Context& context, const instar_proto_Source& source,
                   Sharing sharing);
 
+// The same without what lies below it, which others may hold.
+Image* OpenSourceAlone(Context& context, const instar_proto_Source& source);
+
 // Lets `image` show a snapshot. False after a report.
 bool ChooseSnapshot(Image& image, const instar_proto_SnapshotChoice& choice);
 

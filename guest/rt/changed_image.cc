@@ -37,8 +37,9 @@ bool ClaimChain(Image* top) {
   return true;
 }
 
+// With `is_alone` nothing below the image is opened.
 Image* Open(Context& context, const instar_proto_Source& source, bool is_open,
-            const OpenOptions& options) {
+            bool is_alone, const OpenOptions& options) {
   HostOpener opener(context.arena);
   const Result<File*> file =
       is_open ? SlotFile::AtBoot(context.arena, source.slot)
@@ -48,10 +49,14 @@ Image* Open(Context& context, const instar_proto_Source& source, bool is_open,
                   {.stage = instar_proto_Stage_STAGE_CREATE, .slot = 0});
     return nullptr;
   }
-  ChainFailure failure;
+  ChainFailure failure = {.file = file.value()};
+  const ByteView format = ViewOf(source.format);
+  const ByteView filename = ViewOf(source.filename);
   const Result<Image*> image =
-      OpenChain(context.arena, *file.value(), ViewOf(source.format),
-                ViewOf(source.filename), opener, options, failure);
+      is_alone ? OpenImage(context.arena, *file.value(), format, filename,
+                           opener, options)
+               : OpenChain(context.arena, *file.value(), format, filename,
+                           opener, options, failure);
   if (!image.ok()) {
     ReportFailure(image.error(), {.slot = failure.file->slot()});
     return nullptr;
@@ -63,14 +68,19 @@ Image* Open(Context& context, const instar_proto_Source& source, bool is_open,
 
 Image* OpenChanged(Context& context, const instar_proto_Source& source,
                    bool is_open) {
-  return Open(context, source, is_open, OpenOptionsOf(context, source));
+  return Open(context, source, is_open, false, OpenOptionsOf(context, source));
+}
+
+Image* OpenChangedAlone(Context& context, const instar_proto_Source& source,
+                        bool is_open) {
+  return Open(context, source, is_open, true, OpenOptionsOf(context, source));
 }
 
 Image* OpenRepaired(Context& context, const instar_proto_Source& source) {
   OpenOptions options = OpenOptionsOf(context, source);
   options.for_check = true;
   options.replay_log = true;  // which is what it is repaired for
-  return Open(context, source, false, options);
+  return Open(context, source, false, false, options);
 }
 
 }  // namespace instar::guest

@@ -17,7 +17,11 @@ namespace instar::guest {
 Image* OpenChanged(Context& context, const instar_proto_Source& source,
                    bool is_open = false);
 
-// The same for what repairs it: as OpenOptions::for_check.
+// The same for what looks at nothing that lies below the image.
+Image* OpenChangedAlone(Context& context, const instar_proto_Source& source,
+                        bool is_open = false);
+
+// OpenChanged for what repairs it: as OpenOptions::for_check.
 Image* OpenRepaired(Context& context, const instar_proto_Source& source);
 
 }  // namespace instar::guest

@@ -70,6 +70,16 @@ class BitmapTest(case.ProgramTest):
 
     # ---- Actions ------------------------------------------------------------
 
+    def test_nothing_below_the_image_is_opened(self):
+        self.make("create", "-q", "-f", "qcow2", "-b", "a", "-F", "qcow2",
+                  "top")
+        self.make("create", "-q", "-f", "qcow2", "other", "16M")
+        self.path("a").unlink()
+        self.succeeds(self.same("bitmap", "--add", "top", "b"))
+        self.make("bitmap", "--add", "other", "b")
+        self.succeeds(self.same("bitmap", "--merge", "b", "-b", "top", "other",
+                                "b"))
+
     def test_every_action_leaves_the_references_bytes(self):
         for action in ALL:
             self.both("bitmap", action, "a", "b0")

@@ -3,6 +3,7 @@ import json
 import struct
 import subprocess
 
+import mapped
 from cli import case
 from cli.bitmap_test import Holding
 
@@ -43,6 +44,8 @@ class Resize(case.ProgramTest):
                 ends = ["\n".join(line for line in end.splitlines()
                                   if "actual-size" not in line)
                         for end in ends]
+            if "map" in look:
+                ends = [mapped.runs(end) for end in ends]
             self.assertEqual(ends[0], ends[1], (look, options, args))
         end = self.qemu("compare", image, want.name)
         self.assertEqual((end.code, end.text), (0, "Images are identical.\n"),
@@ -165,15 +168,13 @@ class Resize(case.ProgramTest):
     def test_what_is_added_can_be_preallocated(self):
         for options in SHAPES:
             for mode in ("metadata", "falloc", "full"):
-                for size in ("16M", "15999488"):
-                    with self.subTest(options=options, mode=mode, size=size):
-                        self.make("create", "-q", "-f", "qcow2", *options,
-                                  "q", size)
-                        self.io("q", "write -P 1 14M 1000k")
-                        self.both("q", "+3M",
-                                  options=[f"--preallocation={mode}"])
-                        self.both("q", "+3000320",
-                                  options=[f"--preallocation={mode}"])
+                with self.subTest(options=options, mode=mode):
+                    self.make("create", "-q", "-f", "qcow2", *options, "q",
+                              "15999488")
+                    self.io("q", "write -P 1 14M 1000k")
+                    self.both("q", "+3M", options=[f"--preallocation={mode}"])
+                    self.both("q", "+3000320",
+                              options=[f"--preallocation={mode}"])
 
     def test_snapshots_keep_what_the_image_loses(self):
         for options in SHAPES[:3]:

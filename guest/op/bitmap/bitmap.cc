@@ -108,8 +108,7 @@ bool RunActions(Context& context, EditedImage& image) {
   const instar_proto_BitmapConfig& config = context.config->operation.bitmap;
   BitmapStore* source = image.store();
   if (config.has_source) {
-    const Image* other =
-        OpenSource(context, config.source, Sharing::kFormatsOnly);
+    const Image* other = OpenSourceAlone(context, config.source);
     if (other == nullptr || !OpenStore(context, *other, 0, source)) {
       return false;
     }

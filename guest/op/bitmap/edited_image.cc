@@ -32,7 +32,7 @@ bool OpenStore(Context& context, const Image& image, uint64_t room,
 
 bool EditedImage::Open(Context& context, uint64_t room) {
   const instar_proto_BitmapConfig& config = context.config->operation.bitmap;
-  image_ = OpenChanged(context, config.image, config.image_is_open);
+  image_ = OpenChangedAlone(context, config.image, config.image_is_open);
   if (image_ == nullptr) {
     return false;
   }
