@@ -337,6 +337,25 @@ std::string CommitText(const proto::Failure& failure,
   }
 }
 
+// Of a stage of a command that changes images; empty: it is none of those.
+std::string ChangeText(const proto::Failure& failure,
+                       const FailureContext& context) {
+  const int stage = failure.stage();
+  if (stage == proto::STAGE_BITMAP || stage == proto::STAGE_BITMAP_COPY)
+    return BitmapFailureText(failure, context.bitmap);
+  if (stage == proto::STAGE_SNAPSHOT_EDIT)
+    return SnapshotFailureText(failure, context.snapshot);
+  if (stage == proto::STAGE_AMEND)
+    return FaultText(failure);
+  if (stage == proto::STAGE_RESIZE)
+    return ResizeFailureText(failure);
+  if (stage >= proto::STAGE_REBASE_NEXT && stage <= proto::STAGE_REBASE_LINK)
+    return RebaseText(failure, context);
+  if (stage == proto::STAGE_COMMIT || stage == proto::STAGE_COMMIT_EMPTY)
+    return CommitText(failure, context);
+  return "";
+}
+
 }  // namespace
 
 std::string OpenProblemText(const FileProblem& problem,
@@ -363,18 +382,9 @@ std::string FailureText(const proto::Failure& failure,
     return FaultText(failure);
   const std::string offset = std::to_string(failure.position());
   const int stage = failure.stage();
-  if (stage == proto::STAGE_BITMAP || stage == proto::STAGE_BITMAP_COPY)
-    return BitmapFailureText(failure, context.bitmap);
-  if (stage == proto::STAGE_SNAPSHOT_EDIT)
-    return SnapshotFailureText(failure, context.snapshot);
-  if (stage == proto::STAGE_AMEND)
-    return FaultText(failure);
-  if (stage == proto::STAGE_RESIZE)
-    return ResizeFailureText(failure);
-  if (stage >= proto::STAGE_REBASE_NEXT && stage <= proto::STAGE_REBASE_LINK)
-    return RebaseText(failure, context);
-  if (stage == proto::STAGE_COMMIT || stage == proto::STAGE_COMMIT_EMPTY)
-    return CommitText(failure, context);
+  const std::string change = ChangeText(failure, context);
+  if (!change.empty())
+    return change;
   if (stage == proto::STAGE_SNAPSHOT)
     return "Failed to load snapshot: " + FaultText(failure);
   if (context.command == CommandKind::kMeasure) {

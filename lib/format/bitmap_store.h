@@ -45,8 +45,8 @@ class BitmapStore {
   virtual Status Merge(ByteView name, BitmapStore& from, ByteView source) = 0;
 
   // The image's guest-visible bytes were written through a Target since Begin,
-  // which has finished: bitmaps that record writes get the bits of `runs`, which
-  // outlive the store. Reads anew what the target may have changed. To be
+  // which has finished: bitmaps that record writes get the bits of `runs`,
+  // which outlive the store. Reads anew what the target may have changed. To be
   // called at most once, before Store. Errors: kErrno, kNoMemory.
   virtual Status RecordWrites(const WrittenRuns& runs) = 0;
 
