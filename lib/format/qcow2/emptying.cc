@@ -1,5 +1,7 @@
 #include "lib/format/qcow2/emptying.h"
 
+#include <span>
+
 #include "lib/base/checked.h"
 #include "lib/format/qcow2/l2_map.h"
 #include "lib/format/qcow2/metadata.h"
@@ -31,7 +33,9 @@ class Dropping {
 
   Status Run() {
     const Geometry& geometry = metadata_.geometry();
-    entries_ = TRY(metadata_.arena().NewArray<L2Entry>(geometry.l2_entries()));
+    const uint64_t count = geometry.l2_entries();
+    entries_ =
+        std::span(TRY(metadata_.arena().NewArray<L2Entry>(count)), count);
     const uint64_t covered = uint64_t{1} << metadata_.header.l2_coverage_bits();
     const uint64_t tables = Min(DivRoundUp(geometry.virtual_size, covered),
                                 metadata_.header.num_l1_entries);
@@ -96,7 +100,7 @@ class Dropping {
   Metadata& metadata_;
   File* data_file_;
   L2Map map_;
-  L2Entry* entries_ = nullptr;
+  std::span<L2Entry> entries_;
 };
 
 }  // namespace

@@ -11,7 +11,15 @@
 namespace instar {
 namespace {
 
-using namespace qcow2;
+using qcow2::Geometry;
+using qcow2::Header;
+using qcow2::HeaderLayout;
+using qcow2::kL1EntryBytes;
+using qcow2::kMaxL1Bytes;
+using qcow2::Metadata;
+using qcow2::Qcow2Target;
+using qcow2::Table;
+using qcow2::TablePlaces;
 
 constexpr uint8_t kName[] = {'q', 'c', 'o', 'w', '2'};
 constexpr Error kUnsupportedHere = {.fault = Fault::kErrno,

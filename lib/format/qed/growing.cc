@@ -9,7 +9,9 @@
 namespace instar {
 namespace {
 
-using namespace qed;
+using qed::Header;
+using qed::HeaderLayout;
+using qed::ReadHeader;
 
 constexpr uint8_t kName[] = {'q', 'e', 'd'};
 
