@@ -72,8 +72,10 @@ class ChangeLocks(case.ProgramTest):
     def test_a_base_that_another_writes_is_not_read(self):
         self.hold("base")
         for args in CHANGES:
-            with self.subTest(args=args):
-                self.same(*args)
+            # bitmap opens nothing below its image.
+            if args[0] != "bitmap":
+                with self.subTest(args=args):
+                    self.same(*args)
 
     def test_snapshots_of_a_held_image_are_listed_with_force_share(self):
         self.hold("a")
