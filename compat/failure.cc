@@ -382,7 +382,7 @@ std::string FailureText(const proto::Failure& failure,
     return FaultText(failure);
   const std::string offset = std::to_string(failure.position());
   const int stage = failure.stage();
-  const std::string change = ChangeText(failure, context);
+  std::string change = ChangeText(failure, context);
   if (!change.empty())
     return change;
   if (stage == proto::STAGE_SNAPSHOT)
