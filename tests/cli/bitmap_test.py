@@ -75,7 +75,9 @@ class BitmapTest(case.ProgramTest):
                   "top")
         self.make("create", "-q", "-f", "qcow2", "other", "16M")
         self.path("a").unlink()
-        self.succeeds(self.same("bitmap", "--add", "top", "b"))
+        self.succeeds(self.as_reference("bitmap", "--add", "top", "b"))
+        self.make("bitmap", "--remove", "top", "b")
+        self.make("bitmap", "--add", "top", "b")
         self.make("bitmap", "--add", "other", "b")
         self.succeeds(self.same("bitmap", "--merge", "b", "-b", "top", "other",
                                 "b"))
