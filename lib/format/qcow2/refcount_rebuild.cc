@@ -5,6 +5,7 @@
 #include "lib/format/host_extents.h"
 #include "lib/format/qcow2/layout.h"
 #include "lib/format/qcow2/mending.h"
+#include "lib/format/qcow2/refcount_field.h"
 #include "lib/format/qcow2/stored_refcounts.h"
 
 namespace instar::qcow2 {

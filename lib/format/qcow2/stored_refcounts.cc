@@ -4,6 +4,7 @@
 #include "lib/base/errno.h"
 #include "lib/format/qcow2/check_run.h"
 #include "lib/format/qcow2/layout.h"
+#include "lib/format/qcow2/refcount_field.h"
 
 namespace instar::qcow2 {
 namespace {
@@ -93,27 +94,6 @@ Result<uint64_t> StoredRefcount(BlockCache& cache, const Header& header,
   }
   const uint64_t byte = TRY(cache.At<U8>(at));
   return InByte(byte, header.refcount_order, index);
-}
-
-void PutRefcount(MutableBytes block, uint64_t order, uint64_t index,
-                 uint64_t value) {
-  switch (order) {
-    case 3:
-      return block.Put<U8>(index, static_cast<uint8_t>(value)).value();
-    case 4:
-      return block.Put<Be16>(index * 2, static_cast<uint16_t>(value)).value();
-    case 5:
-      return block.Put<Be32>(index * 4, static_cast<uint32_t>(value)).value();
-    case 6:
-      return block.Put<Be64>(index * 8, value).value();
-    default:
-      break;
-  }
-  const uint64_t bit = index << order;
-  const uint64_t mask = ((uint64_t{1} << (1 << order)) - 1) << bit % 8;
-  const uint64_t old = block.view().At<U8>(bit / 8).value();
-  const uint64_t byte = (old & ~mask) | (value << bit % 8 & mask);
-  block.Put<U8>(bit / 8, static_cast<uint8_t>(byte)).value();
 }
 
 Status StoreRefcounts(File& file, BlockCache& cache, const Header& header,

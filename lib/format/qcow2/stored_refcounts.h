@@ -22,10 +22,6 @@ inline uint64_t RefcountsPerBlock(const Header& header) {
   return (header.cluster_size() * 8) >> header.refcount_order;
 }
 
-// Sets the refcount `index` of `block`. REQUIRES: it lies inside.
-void PutRefcount(MutableBytes block, uint64_t order, uint64_t index,
-                 uint64_t value);
-
 // The refcounts of a run of clusters, in pieces.
 class RefcountWalk {
  public:
