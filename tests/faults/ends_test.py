@@ -45,8 +45,9 @@ class Signals(Traced):
     def setUp(self):
         super().setUp()
         # Whoever ran the tests may have told its children to ignore it.
-        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        for number in (signal.SIGHUP, signal.SIGINT):
+            before = signal.signal(number, signal.SIG_DFL)
+            self.addCleanup(signal.signal, number, before)
 
     def left_by(self, number, jail):
         ran = self.run_traced(
