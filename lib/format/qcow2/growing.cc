@@ -13,7 +13,6 @@ namespace {
 
 using qcow2::Geometry;
 using qcow2::Header;
-using qcow2::HeaderLayout;
 using qcow2::kL1EntryBytes;
 using qcow2::kMaxL1Bytes;
 using qcow2::Metadata;
