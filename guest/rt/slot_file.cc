@@ -362,7 +362,6 @@ Result<File*> HostOpener::Ask(uint32_t from, instar_proto_Role role,
   TRY(known_extents.Prepare(*arena_));
   abi::SlotInfo info = {};
   __builtin_memcpy(&info, buffer_.data(), sizeof info);
-  TRY(known_extents.Prepare(*arena_));
   SlotFile* file =
       TRY(arena_->New<SlotFile>(static_cast<uint32_t>(result), info));
   return static_cast<File*>(file);
