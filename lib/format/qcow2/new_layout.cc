@@ -2,6 +2,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/format/qcow2/metadata.h"
+#include "lib/format/qcow2/refcount_field.h"
 
 namespace instar::qcow2 {
 namespace {
@@ -47,26 +48,13 @@ class Moving {
   MutableBytes cluster_;
 };
 
-void SetRefcount(MutableBytes block, uint64_t order, uint64_t index) {
-  if (order < 3) {
-    const uint64_t bit = index << order;
-    const uint64_t old = block.view().At<U8>(bit / 8).value();
-    block.Put<U8>(bit / 8, static_cast<uint8_t>(old | (1U << (bit % 8))))
-        .value();
-    return;
-  }
-  // Big-endian: the last byte of the number.
-  const uint64_t bytes = uint64_t{1} << (order - 3);
-  block.Put<U8>((index + 1) * bytes - 1, 1).value();
-}
-
 // A block whose counts from `first_used` on are 1, so many of them, and 0
 // elsewhere.
 Status Moving::WriteBlock(uint64_t offset, uint64_t first_used,
                           uint64_t num_used) {
   cluster_.Fill(0);
   for (uint64_t i = 0; i < num_used; ++i) {
-    SetRefcount(cluster_, header_.refcount_order, first_used + i);
+    PutRefcount(cluster_, header_.refcount_order, first_used + i, 1);
   }
   return WriteCluster(offset);
 }
@@ -141,11 +129,11 @@ Status Moving::WriteAsideTables(uint64_t start, uint64_t table_clusters) {
     const uint64_t first = index * per_block;
     cluster_.Fill(0);
     if (index == 0) {
-      SetRefcount(cluster_, header_.refcount_order, 0);
+      PutRefcount(cluster_, header_.refcount_order, 0, 1);
     }
     for (uint64_t used = Max(start, first); used < Min(end, first + per_block);
          ++used) {
-      SetRefcount(cluster_, header_.refcount_order, used - first);
+      PutRefcount(cluster_, header_.refcount_order, used - first, 1);
     }
     // Of two for the same clusters the later one counts.
     TRY(WriteCluster((blocks + i) << bits));
