@@ -73,7 +73,6 @@ class Bench {
   uint64_t pattern_ = 0;
   bool drains_ = true;
   bool native_ = false;
-  bool quiet_ = false;
   std::optional<Clock::time_point> begun_;
 };
 
@@ -150,9 +149,6 @@ std::optional<int> Bench::ReadOwn(const compat::ParsedOption& option) {
       return std::nullopt;
     case static_cast<int>(Opt::kAio):
       return ReadAio(option.value);
-    case static_cast<int>(Opt::kQuiet):
-      quiet_ = true;
-      return std::nullopt;
     case static_cast<int>(Opt::kCache): {
       const auto mode = ParseCacheMode(option.value);
       if (!mode)
