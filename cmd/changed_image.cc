@@ -18,9 +18,12 @@ vmm::Outputs OutputsFor(const ImageSource& image, vmm::CacheMode cache) {
 
 std::string FindDataFile(const Environment& environment,
                          const ImageSource& image) {
+  const std::string& format = image.options.format;
+  if (!format.empty() && format != "qcow2")
+    return {};
   ExistingTarget target;
   target.image = image;
-  target.format = image.options.format;
+  target.format = format;
   LookInto(environment, target);
   return target.data_file;
 }
