@@ -16,6 +16,7 @@
 #include "compat/bench_text.h"
 #include "compat/numbers.h"
 #include "compat/options.h"
+#include "compat/target_options.h"
 
 extern "C" {
 extern const uint8_t image_bench_begin[];
@@ -173,18 +174,15 @@ std::optional<int> Bench::CheckCall() {
   }
   if (requests_.step_bytes == 0)
     requests_.step_bytes = requests_.buffer_bytes;
-  const std::string start = "Could not open '" + call_.filename + "': ";
   if (requests_.writes && call_.force_share) {
-    return PrintError(
-        environment_,
-        start + "force-share=on can only be used with read-only images");
+    return PrintError(environment_, compat::SharedWriteError(call_.filename));
   }
   const bool is_direct =
       cache_ == vmm::CacheMode::kNone || cache_ == vmm::CacheMode::kDirectsync;
   if (native_ && !is_direct) {
     return PrintError(environment_,
-                      start +
-                          "aio=native was specified, but it requires "
+                      "Could not open '" + call_.filename +
+                          "': aio=native was specified, but it requires "
                           "cache.direct=on, which was not specified.");
   }
   return std::nullopt;

@@ -106,10 +106,7 @@ std::optional<int> Check::CheckOptions() {
     return PrintError(environment_, "Invalid source cache option: " + cache_);
   cache_mode_ = *cache_mode;
   if (repair_ && call_.force_share) {
-    return PrintError(environment_,
-                      "Could not open '" + call_.filename +
-                          "': force-share=on can only be used with read-only "
-                          "images");
+    return PrintError(environment_, compat::SharedWriteError(call_.filename));
   }
   if (repair_ && chain_)
     return PrintError(environment_, compat::Unsupported("check -r --chain"));

@@ -131,8 +131,7 @@ ExistingTarget FindExistingTarget(const Environment& environment,
     return target;
   const std::string start = "Could not open '" + call.output + "': ";
   if (options.force_share) {
-    target.problem =
-        start + "force-share=on can only be used with read-only images";
+    target.problem = compat::SharedWriteError(call.output);
   } else if (options.read_only) {
     target.problem = start + "Block node is read-only";
   }

@@ -13,6 +13,7 @@
 #include "compat/options.h"
 #include "compat/snapshot_table.h"
 #include "compat/snapshot_text.h"
+#include "compat/target_options.h"
 
 extern "C" {
 extern const uint8_t image_snapshot_begin[];
@@ -149,10 +150,7 @@ int Snapshot::Change() {
   if (!image)
     return 1;
   if (call_.force_share || image->options.force_share) {
-    return PrintError(environment_,
-                      "Could not open '" + image->name +
-                          "': force-share=on can only be used with read-only "
-                          "images");
+    return PrintError(environment_, compat::SharedWriteError(image->name));
   }
   vmm::Files files(environment_.policy,
                    OutputsFor(*image, vmm::CacheMode::kWriteback));

@@ -43,6 +43,11 @@ std::string Unsupported(std::string_view what) {
   return std::string(what) + " is not supported by this version of instar";
 }
 
+std::string SharedWriteError(std::string_view image) {
+  return "Could not open '" + std::string(image) +
+         "': force-share=on can only be used with read-only images";
+}
+
 TargetOptions ReadTargetOptions(const FormatRow& format,
                                 const CreateOptions& options,
                                 const Profile& profile) {

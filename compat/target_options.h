@@ -37,4 +37,7 @@ TargetOptions ReadTargetOptions(const FormatRow& format,
 // "X is not supported by this version of instar"
 std::string Unsupported(std::string_view what);
 
+// What is said of an image that is to be shared (-U) and written at once.
+std::string SharedWriteError(std::string_view image);
+
 }  // namespace instar::compat
