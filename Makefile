@@ -129,17 +129,18 @@ build/guest/rt.a: $(rt_src:%.cc=build/guest/%.o) build/guest/npb.o
 codec_libs := -ldeflate -lz -lzstd
 guest_libs := -lprotobuf-nanopb $(codec_libs)
 
-# Bytes of a guest in memory. The one that packs has the compressors besides
-# all that reads images.
+# Bytes of a guest in memory. Those of `wide` read every format and write most of
+# them; the one that packs has the compressors besides.
+wide        := pack convert commit rebase
 guest_limit := 0x60000
-pack_limit  := 0x98000
+wide_limit  := 0xa0000
 
 # $(1): the image's file, $(2): its objects
 define link_image
 	@mkdir -p $(dir $(1))
 	@echo "image $(1)"
 	@$(CXX) -nostdlib -static -no-pie -Wl,--no-undefined -Wl,--gc-sections -Wl,--build-id=none \
-	  -Wl,--defsym=image_limit=$(if $(filter %/pack.elf,$(1)),$(pack_limit),$(guest_limit)) \
+	  -Wl,--defsym=image_limit=$(if $(filter $(wide:%=build/image/%.elf),$(1)),$(wide_limit),$(guest_limit)) \
 	  -Wl,-z,norelro -Wl,-z,noexecstack -Wl,-T,guest/image.ld -o $(1) $(2) \
 	  -Wl,--start-group build/guest/convert.a build/guest/rt.a build/guest/lib.a $(guest_libs) -Wl,--end-group
 endef

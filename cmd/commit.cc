@@ -1,9 +1,7 @@
 // `commit`: writes an overlay into an image below it.
 #include <unistd.h>
 
-#include <algorithm>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "cmd/cache_mode.h"
@@ -15,15 +13,10 @@
 #include "cmd/source.h"
 #include "cmd/throttle.h"
 #include "compat/options.h"
-#include "compat/usage.h"
 
 extern "C" {
 extern const uint8_t image_commit_begin[];
 extern const uint8_t image_commit_end[];
-extern const uint8_t image_commit_more_begin[];
-extern const uint8_t image_commit_more_end[];
-extern const uint8_t image_commit_rest_begin[];
-extern const uint8_t image_commit_rest_end[];
 }
 
 namespace instar::cmd {
@@ -33,70 +26,50 @@ using compat::Opt;
 
 constexpr uint64_t kGuestMemoryBytes = 320 << 20;
 constexpr uint32_t kMaxMovers = 4;
-constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
 constexpr float kProgressStep = 1;
-
-// Each writes other formats; the first one knows which it is only when it has
-// opened the image.
-std::span<const uint8_t> GuestAt(size_t index) {
-  switch (index) {
-    case 0:
-      return {image_commit_begin, image_commit_end};
-    case 1:
-      return {image_commit_more_begin, image_commit_more_end};
-    default:
-      return {image_commit_rest_begin, image_commit_rest_end};
-  }
-}
-constexpr size_t kGuests = 3;
 
 class Commit {
  public:
   explicit Commit(const Environment& environment) : environment_(environment) {}
 
   int Run(const Arguments& arguments) {
-    if (const auto status = Parse(arguments))
+    const auto status = ReadImageCall(
+        environment_, "commit", arguments, call_,
+        [&](const compat::ParsedOption& option) { return ReadOwn(option); });
+    if (status)
       return *status;
     const auto cache = ParseCacheMode(cache_);
     if (!cache)
       return PrintError(environment_, "Invalid cache option: " + cache_);
-    const int status = Move(*cache);
-    if (status == 0 && !quiet_)
+    if (!Move(*cache))
+      return 1;
+    if (!quiet_)
       WriteAll(STDOUT_FILENO, "Image committed.\n");
-    return status;
+    return 0;
   }
 
  private:
   // The exit status, if the command ends here.
-  std::optional<int> Parse(const Arguments& arguments);
-  std::optional<int> ParseOne(const compat::ParsedOption& option);
+  std::optional<int> ReadOwn(const compat::ParsedOption& option);
 
-  int Move(vmm::CacheMode cache);
-  bool RunGuest(const ImageSource& image, const vmm::Outputs& outputs,
-                Progress& progress, size_t guest, bool& needs_more);
+  bool Move(vmm::CacheMode cache);
+  bool RunGuest(const ImageSource& image, vmm::Files& files);
   vmm::Limits MakeLimits() const;
   proto::Config MakeConfig(const ImageSource& image,
                            const vmm::Limits& limits) const;
 
   const Environment& environment_;
-  std::string filename_;
-  std::optional<std::string> format_;
+  ImageCall call_;
   std::optional<std::string> base_;
   std::string cache_ = "writeback";
   uint64_t rate_limit_ = 0;  // bytes a second; 0: none
   bool drop_ = false;
   bool progress_ = false;
   bool quiet_ = false;
-  bool image_opts_ = false;
 };
 
-std::optional<int> Commit::ParseOne(const compat::ParsedOption& option) {
+std::optional<int> Commit::ReadOwn(const compat::ParsedOption& option) {
   switch (static_cast<int>(option.opt)) {
-    case static_cast<int>(Opt::kHelp):
-      return PrintCommandHelp(environment_, "commit");
-    case static_cast<int>(Opt::kFormat):
-      format_ = option.value;
-      break;
     case static_cast<int>(Opt::kCache):
       cache_ = option.value;
       break;
@@ -119,42 +92,16 @@ std::optional<int> Commit::ParseOne(const compat::ParsedOption& option) {
       rate_limit_ = *rate;
       break;
     }
-    case static_cast<int>(Opt::kImageOpts):
-      image_opts_ = true;
-      break;
-    case static_cast<int>(Opt::kObject):
-      return RefuseObject(environment_);
     default:
       break;
   }
   return std::nullopt;
 }
 
-std::optional<int> Commit::Parse(const Arguments& arguments) {
-  compat::OptionReader reader(environment_.names, environment_.profile,
-                              "commit", arguments);
-  while (const auto option = reader.Next()) {
-    if (const auto status = ParseOne(*option))
-      return status;
-  }
-  if (reader.failed())
-    return Complain(reader.error());
-  if (reader.operands().size() != 1) {
-    return Complain(compat::UsageError(environment_.names, environment_.profile,
-                                       "commit",
-                                       "Expecting one image file name"));
-  }
-  filename_ = reader.operands().front();
-  return std::nullopt;
-}
-
 vmm::Limits Commit::MakeLimits() const {
   vmm::Limits limits =
       LimitsForWorkers(environment_, kGuestMemoryBytes, kMaxMovers);
-  // The guest waits while the throttle does.
-  if (rate_limit_ != 0)
-    limits.stall_seconds =
-        std::max(limits.stall_seconds, kThrottledStallSeconds);
+  AllowThrottling(rate_limit_, limits);
   return limits;
 }
 
@@ -165,6 +112,7 @@ proto::Config Commit::MakeConfig(const ImageSource& image,
   image.Describe(0, *commit.mutable_image());
   // An overlay above others than the base shows them still.
   commit.set_keeps_top(drop_ || base_.has_value());
+  commit.set_names_base(base_.has_value());
   commit.set_num_workers(limits.num_vcpus);
   proto::CreateTarget identity;
   FillIdentity(image.options.path, identity);
@@ -172,15 +120,13 @@ proto::Config Commit::MakeConfig(const ImageSource& image,
   return config;
 }
 
-// `needs_more`: the base is of a format that another guest writes.
-bool Commit::RunGuest(const ImageSource& image, const vmm::Outputs& outputs,
-                      Progress& progress, size_t guest, bool& needs_more) {
-  vmm::Files files(environment_.policy, outputs);
+bool Commit::RunGuest(const ImageSource& image, vmm::Files& files) {
+  Progress progress(progress_ && !quiet_, kProgressStep);
   Session session(environment_, files, compat::CommandKind::kCommit);
   session.target_path = image.name;
   session.layers.base = base_.value_or("");
   session.on_finding = [&](const proto::Finding& finding) {
-    if (finding.has_image() && guest == 0)
+    if (finding.has_image())
       WarnOfGuessedRaw(image, finding.image());
   };
   const Throttle throttle(rate_limit_);
@@ -191,34 +137,26 @@ bool Commit::RunGuest(const ImageSource& image, const vmm::Outputs& outputs,
   std::string error;
   session.error_text = &error;
   const vmm::Limits limits = MakeLimits();
-  const bool done =
-      session.Run(GuestAt(guest), MakeConfig(image, limits), limits);
-  const auto& failure = session.failure();
-  needs_more = !done && guest + 1 < kGuests && failure &&
-               failure->fault() == proto::FAULT_COMMIT_OTHER_GUEST;
-  if (!done && !needs_more)
+  const bool done = session.Run({image_commit_begin, image_commit_end},
+                                MakeConfig(image, limits), limits);
+  if (done)
+    progress.Complete();
+  else
     PrintError(environment_, error);
   return done;
 }
 
-int Commit::Move(vmm::CacheMode cache) {
-  Progress progress(progress_ && !quiet_, kProgressStep);
-  const auto image =
-      ReadSource(environment_, filename_, format_, image_opts_, false);
+bool Commit::Move(vmm::CacheMode cache) {
+  const auto image = ReadSource(environment_, call_.filename, call_.format,
+                                call_.image_opts, false);
   if (!image)
-    return 1;
+    return false;
   vmm::Outputs outputs = OutputsFor(*image, cache);
   outputs.data_file = FindDataFile(environment_, *image);
   outputs.commits = true;
   outputs.base = base_;
-  bool needs_more = true;
-  bool done = false;
-  for (size_t guest = 0; needs_more; ++guest)
-    done = RunGuest(*image, outputs, progress, guest, needs_more);
-  if (!done)
-    return 1;
-  progress.Complete();
-  return 0;
+  vmm::Files files(environment_.policy, outputs);
+  return RunGuest(*image, files);
 }
 
 }  // namespace

@@ -29,7 +29,6 @@ constexpr uint64_t kGuestMemoryBytes = 320 << 20;
 constexpr uint32_t kMaxMovers = 4;  // more do not help where none packs
 constexpr size_t kMaxSources = 16;  // proto/guest.options
 constexpr uint64_t kSectorBytes = 512;
-constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
 constexpr float kProgressStep = 1.0F;
 
 class Convert {
@@ -228,10 +227,7 @@ vmm::Outputs Convert::OutputsFor(vmm::CacheMode cache) const {
 vmm::Limits Convert::MakeLimits() const {
   vmm::Limits limits = LimitsForWorkers(environment_, kGuestMemoryBytes,
                                         packs() ? abi::kMaxVcpus : kMaxMovers);
-  // The guest waits while the throttle does.
-  if (call_.rate_limit != 0)
-    limits.stall_seconds =
-        std::max(limits.stall_seconds, kThrottledStallSeconds);
+  AllowThrottling(call_.rate_limit, limits);
   return limits;
 }
 
@@ -280,7 +276,7 @@ bool Convert::ReadSources(vmm::Files& files, bool with_snapshot) const {
   Session session(environment_, files, compat::CommandKind::kConvert);
   for (uint32_t slot = 0; slot < sources_.size(); ++slot)
     session.shown_names[slot] = sources_[slot].name;
-  return session.Run(GuestFor("raw", false), config,
+  return session.Run(ConvertGuest(false), config,
                      LimitsFor(environment_, kGuestMemoryBytes));
 }
 
@@ -325,7 +321,7 @@ int Convert::Move(vmm::Files& files, Progress& progress) {
     progress.Update(done, all);
     throttle.Wait(call_.create ? WrittenBytes(files) : done);
   };
-  if (session.Run(GuestFor(format_, packs()), config, limits)) {
+  if (session.Run(ConvertGuest(packs()), config, limits)) {
     // qemu-img copies everything, and fails without a word at the end.
     if (format_ == "qcow" && call_.compress &&
         !environment_.profile.has_own_features)

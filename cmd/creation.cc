@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <ctime>
@@ -19,8 +18,6 @@
 extern "C" {
 extern const uint8_t image_convert_begin[];
 extern const uint8_t image_convert_end[];
-extern const uint8_t image_export_begin[];
-extern const uint8_t image_export_end[];
 extern const uint8_t image_pack_begin[];
 extern const uint8_t image_pack_end[];
 }
@@ -154,14 +151,10 @@ void FillIdentity(const std::string& path, proto::CreateTarget& target) {
   target.set_unix_time(static_cast<uint64_t>(std::time(nullptr)));
 }
 
-std::span<const uint8_t> GuestFor(std::string_view format, bool packed) {
+std::span<const uint8_t> ConvertGuest(bool packed) {
   if (packed)
     return {image_pack_begin, image_pack_end};
-  // As guest/op/convert/writers has it.
-  constexpr std::string_view kOfConvert[] = {"raw", "qcow2", "qed", "vdi"};
-  if (std::ranges::find(kOfConvert, format) != std::end(kOfConvert))
-    return {image_convert_begin, image_convert_end};
-  return {image_export_begin, image_export_end};
+  return {image_convert_begin, image_convert_end};
 }
 
 int RefuseObject(const Environment& environment) {

@@ -57,9 +57,8 @@ std::string DeviceProblem(const std::string& path,
 // Gives `target` what ids, times and names in an image at `path` are made of.
 void FillIdentity(const std::string& path, proto::CreateTarget& target);
 
-// The guest that writes `format` from other images, with packed clusters or
-// without.
-std::span<const uint8_t> GuestFor(std::string_view format, bool packed);
+// The guest that writes images from others, with packed clusters or without.
+std::span<const uint8_t> ConvertGuest(bool packed);
 
 // An argument of --object. There are no objects; returns the exit status.
 int RefuseObject(const Environment& environment);

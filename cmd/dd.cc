@@ -180,7 +180,7 @@ bool Dd::Move(const Part& part, bool create, bool narrow) {
     if (finding.has_plan())
       source_bytes_ = finding.plan().size();
   };
-  if (session.Run(GuestFor(target_.target.format(), false), config, limits))
+  if (session.Run(ConvertGuest(false), config, limits))
     return true;
   const auto& failure = session.failure();
   if (failure && failure->stage() == proto::STAGE_CREATE && create &&

@@ -37,8 +37,13 @@ class Rebase {
   explicit Rebase(const Environment& environment) : environment_(environment) {}
 
   int Run(const Arguments& arguments) {
-    if (const auto status = Parse(arguments))
+    const auto status = ReadImageCall(
+        environment_, "rebase", arguments, call_,
+        [&](const compat::ParsedOption& option) { return ReadOwn(option); });
+    if (status)
       return *status;
+    if (!unsafe_ && !backing_)
+      return RefuseNoBacking();
     const auto cache = ParseCacheMode(cache_);
     if (!cache)
       return PrintError(environment_, "Invalid cache option: " + cache_);
@@ -52,12 +57,8 @@ class Rebase {
 
  private:
   // The exit status, if the command ends here.
-  std::optional<int> Parse(const Arguments& arguments);
-  std::optional<int> ParseOne(const compat::ParsedOption& option);
-  int Misuse(const std::string& text) const {
-    return Complain(compat::UsageError(environment_.names, environment_.profile,
-                                       "rebase", text));
-  }
+  std::optional<int> ReadOwn(const compat::ParsedOption& option);
+  int RefuseNoBacking() const;
 
   bool HasBacking() const { return backing_ && !backing_->empty(); }
   int Change(vmm::CacheMode cache, vmm::CacheMode backing_cache);
@@ -71,8 +72,7 @@ class Rebase {
   void WarnOfFormat(const Session& session, bool done) const;
 
   const Environment& environment_;
-  std::string filename_;
-  std::optional<std::string> format_;
+  ImageCall call_;
   std::optional<std::string> backing_;
   std::optional<std::string> backing_format_;
   std::string cache_ = "writeback";
@@ -80,17 +80,10 @@ class Rebase {
   bool unsafe_ = false;
   bool progress_ = false;
   bool quiet_ = false;
-  bool force_share_ = false;
-  bool image_opts_ = false;
 };
 
-std::optional<int> Rebase::ParseOne(const compat::ParsedOption& option) {
+std::optional<int> Rebase::ReadOwn(const compat::ParsedOption& option) {
   switch (static_cast<int>(option.opt)) {
-    case static_cast<int>(Opt::kHelp):
-      return PrintCommandHelp(environment_, "rebase");
-    case static_cast<int>(Opt::kFormat):
-      format_ = option.value;
-      break;
     case static_cast<int>(Opt::kBacking):
       backing_ = option.value;
       break;
@@ -112,35 +105,16 @@ std::optional<int> Rebase::ParseOne(const compat::ParsedOption& option) {
     case static_cast<int>(Opt::kQuiet):
       quiet_ = true;
       break;
-    case static_cast<int>(Opt::kForceShare):
-      force_share_ = true;
-      break;
-    case static_cast<int>(Opt::kImageOpts):
-      image_opts_ = true;
-      break;
-    case static_cast<int>(Opt::kObject):
-      return RefuseObject(environment_);
     default:
       break;
   }
   return std::nullopt;
 }
 
-std::optional<int> Rebase::Parse(const Arguments& arguments) {
-  compat::OptionReader reader(environment_.names, environment_.profile,
-                              "rebase", arguments);
-  while (const auto option = reader.Next()) {
-    if (const auto status = ParseOne(*option))
-      return status;
-  }
-  if (reader.failed())
-    return Complain(reader.error());
-  if (reader.operands().size() != 1)
-    return Misuse("Expecting one image file name");
-  if (!unsafe_ && !backing_)
-    return Misuse("Must specify backing file (-b) or use unsafe mode (-u)");
-  filename_ = reader.operands().front();
-  return std::nullopt;
+int Rebase::RefuseNoBacking() const {
+  return Complain(compat::UsageError(
+      environment_.names, environment_.profile, "rebase",
+      "Must specify backing file (-b) or use unsafe mode (-u)"));
 }
 
 ImageSource Rebase::FindBacking(const ImageSource& image) const {
@@ -164,7 +138,7 @@ proto::Config Rebase::MakeConfig(const ImageSource& image,
         backing_format_.value_or("").substr(0, kMaxFormatBytes));
     backing.Describe(0, *rebase.mutable_backing());
   }
-  rebase.set_shares_backing(force_share_ || backing.options.force_share);
+  rebase.set_shares_backing(call_.force_share || backing.options.force_share);
   rebase.set_has_wrong_format(backing_format_ &&
                               compat::FindFormat(*backing_format_) == nullptr);
   rebase.set_needs_format(environment_.profile.backing_format_required);
@@ -218,8 +192,9 @@ bool Rebase::RunGuest(const ImageSource& image, const ImageSource& backing,
 }
 
 int Rebase::Change(vmm::CacheMode cache, vmm::CacheMode backing_cache) {
-  const auto image =
-      ReadSource(environment_, filename_, format_, image_opts_, false);
+  // -U is about what is below.
+  const auto image = ReadSource(environment_, call_.filename, call_.format,
+                                call_.image_opts, false);
   if (!image)
     return 1;
   const ImageSource backing = FindBacking(*image);

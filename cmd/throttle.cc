@@ -1,8 +1,14 @@
 #include "cmd/throttle.h"
 
+#include <algorithm>
 #include <thread>
 
 namespace instar::cmd {
+namespace {
+
+constexpr uint32_t kThrottledStallSeconds = 24 * 3600;
+
+}  // namespace
 
 Throttle::Throttle(uint64_t bytes_per_second)
     : bytes_per_second_(bytes_per_second),
@@ -16,6 +22,12 @@ void Throttle::Wait(uint64_t bytes) const {
   std::this_thread::sleep_until(
       start_ +
       std::chrono::duration_cast<std::chrono::steady_clock::duration>(due));
+}
+
+void AllowThrottling(uint64_t bytes_per_second, vmm::Limits& limits) {
+  if (bytes_per_second != 0)
+    limits.stall_seconds =
+        std::max(limits.stall_seconds, kThrottledStallSeconds);
 }
 
 uint64_t WrittenBytes(const vmm::Files& files) {

@@ -325,7 +325,7 @@ std::string CommitText(const proto::Failure& failure,
       return "Did not find " + Quoted(context.layers.base) +
              " in the backing chain of " + Quoted(top);
     case proto::FAULT_COMMIT_NO_BACKING:
-    case proto::FAULT_COMMIT_OTHER_GUEST:
+    case proto::FAULT_COMMIT_NO_REOPEN:
       return FaultText(failure);
     case proto::FAULT_LOCKED:
       return LockWords(ProblemFor(failure, context)).After("");

@@ -41,7 +41,7 @@ inline constexpr uint64_t kStackStride = 0x2'0000;
 // The guest binary: text read-execute, constants read-only, data and .bss
 // read-write and not executable, as its program headers say.
 inline constexpr uint64_t kImageOffset = 0x20'0000;
-inline constexpr uint64_t kImageMaxBytes = 608 * 1024;
+inline constexpr uint64_t kImageMaxBytes = 640 * 1024;
 // From here to the end of memory: read-write, not executable, zero at start.
 inline constexpr uint64_t kArenaOffset = 0x40'0000;
 inline constexpr uint64_t kMinMemoryBytes = 0x80'0000;

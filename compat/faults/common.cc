@@ -22,7 +22,7 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_POLICY_SIZE,
      "The strict policy allows no virtual size of {v} bytes"},
     {proto::FAULT_REBASE_FORMAT_MISSING, "backing format must be specified"},
-    {proto::FAULT_COMMIT_OTHER_GUEST,
+    {proto::FAULT_COMMIT_NO_REOPEN,
      "Block format '{t}' used by node '#block100' does not support reopening "
      "files"},
     {proto::FAULT_COMMIT_NO_BACKING, "Image does not have a backing file"},

@@ -4,6 +4,7 @@
 #include "guest/rt/chain.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
+#include "guest/rt/recorded_bitmaps.h"
 #include "guest/rt/slot_file.h"
 #include "guest/rt/unpacking.h"
 #include "lib/base/checked.h"
@@ -65,7 +66,9 @@ struct Output {
   HostOpener opener;
   TargetFiles files;
   Target* target = nullptr;
-  Image* backing = nullptr;  // below the target
+  Image* existing = nullptr;  // the target's image, where it was there before
+  Image* backing = nullptr;   // below the target
+  RecordedBitmaps bitmaps;
 };
 
 bool FailedCreating(const Error& error, uint32_t slot) {
@@ -126,6 +129,7 @@ bool OpenBelowTarget(Context& context, ByteView format, Output& output) {
   if (!image.ok()) {
     return FailedOpening(image.error(), file);
   }
+  output.existing = config.create ? nullptr : image.value();
   const ImageFacts& facts = image.value()->facts();
   if (facts.qcow2 != nullptr && facts.qcow2->has_data_file &&
       output.files.data_file == nullptr && !OpenDataFile(output)) {
@@ -150,6 +154,16 @@ uint64_t TargetOffset(const instar_proto_ConvertConfig& config) {
   return config.target_offset + config.dd.target_offset;
 }
 
+Status OpenWriter(Context& context, const Writer& writer, Output& output) {
+  if (output.existing != nullptr) {
+    TRY(output.bitmaps.Begin(context, *output.existing, output.files));
+  }
+  Target* target = TRY(writer.open(context.arena, output.files, output.backing,
+                                   &codec::Unpacker::Create));
+  output.target = TRY(output.bitmaps.Wrap(context, *target));
+  return {};
+}
+
 bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
   const ByteView format = ViewOf(config.target.format);
@@ -168,12 +182,10 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   if (!claimed.ok()) {
     return FailedOpening(claimed.error(), file);
   }
-  const Result<Target*> target = writer->open(
-      context.arena, output.files, output.backing, &codec::Unpacker::Create);
-  if (!target.ok()) {
-    return FailedOpening(target.error(), file);
+  const Status opened = OpenWriter(context, *writer, output);
+  if (!opened.ok()) {
+    return FailedOpening(opened.error(), file);
   }
-  output.target = target.value();
   const uint64_t end = config.has_target_bytes
                            ? config.target_offset + config.target_bytes
                            : output.target->virtual_size();
@@ -313,6 +325,9 @@ bool Finish(Output& output) {
   }
   if (status.ok()) {
     status = file.Flush();
+  }
+  if (status.ok()) {
+    status = output.bitmaps.End();
   }
   if (!status.ok()) {
     ReportFailure(status.error(), {.stage = instar_proto_Stage_STAGE_FINISH,

@@ -33,14 +33,10 @@ Status OpenTarget(Context& context, Image& image, ChangedTarget& changed) {
   if (facts.qcow2 != nullptr && facts.qcow2->has_data_file) {
     TRY(OpenDataFile(changed));
   }
-  if (changed.bitmaps != nullptr) {
-    TRY(changed.bitmaps->Begin(context, image, changed.files));
-  }
+  TRY(changed.bitmaps.Begin(context, image, changed.files));
   Target* target = TRY(writer->open(context.arena, changed.files,
                                     image.backing(), &codec::Unpacker::Create));
-  changed.target = changed.bitmaps == nullptr
-                       ? target
-                       : TRY(changed.bitmaps->Wrap(context, *target));
+  changed.target = TRY(changed.bitmaps.Wrap(context, *target));
   return {};
 }
 
@@ -64,8 +60,8 @@ bool FinishChangedTarget(ChangedTarget& changed) {
   if (status.ok()) {
     status = changed.files.file->Flush();
   }
-  if (status.ok() && changed.bitmaps != nullptr) {
-    status = changed.bitmaps->End();
+  if (status.ok()) {
+    status = changed.bitmaps.End();
   }
   if (!status.ok()) {
     ReportFailure(status.error(), {.stage = instar_proto_Stage_STAGE_FINISH,

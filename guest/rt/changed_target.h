@@ -4,28 +4,13 @@
 #include <cstdint>
 
 #include "guest/rt/context.h"
+#include "guest/rt/recorded_bitmaps.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/bytes.h"
 #include "lib/format/image.h"
 #include "lib/format/target.h"
 
 namespace instar::guest {
-
-// What becomes of an image's persistent bitmaps while it is written
-// (RecordedBitmaps). A guest without it refuses images that have any.
-class TargetBitmaps {
- public:
-  // Marks the bitmaps of `image` as in use, if it has any; `files` then let its
-  // target be opened. Errors: those of the store.
-  virtual Status Begin(Context& context, Image& image, TargetFiles& files) = 0;
-  // What is to be written to instead of `target`.
-  virtual Result<Target*> Wrap(Context& context, Target& target) = 0;
-  // Stores the bitmaps, once the target has finished. Errors: the store's.
-  virtual Status End() = 0;
-
- protected:
-  ~TargetBitmaps() = default;
-};
 
 // What an opened image needs besides to be written; outlives its target.
 struct ChangedTarget {
@@ -34,7 +19,7 @@ struct ChangedTarget {
   HostOpener opener;
   TargetFiles files;
   Target* target = nullptr;
-  TargetBitmaps* bitmaps = nullptr;
+  RecordedBitmaps bitmaps;
 };
 
 // Opens `image`, which is locked for writing, so that it can be written.

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 
-#include "guest/rt/changed_target.h"
 #include "guest/rt/context.h"
 #include "lib/format/bitmap_store.h"
 #include "lib/format/image.h"
@@ -15,11 +14,16 @@
 
 namespace instar::guest {
 
-class RecordedBitmaps final : public TargetBitmaps {
+class RecordedBitmaps {
  public:
-  Status Begin(Context& context, Image& image, TargetFiles& files) override;
-  Result<Target*> Wrap(Context& context, Target& target) override;
-  Status End() override;
+  // Marks the bitmaps of `image` as in use, if it has any; `files` then let its
+  // target be opened. Errors: those of the store.
+  Status Begin(Context& context, Image& image, TargetFiles& files);
+  // What is to be written to instead of `target`, which lives as long.
+  // Errors: kNoMemory.
+  Result<Target*> Wrap(Context& context, Target& target);
+  // Stores the bitmaps, once the target has finished. Errors: the store's.
+  Status End();
 
  private:
   BitmapStore* store_ = nullptr;

@@ -5,6 +5,7 @@ import shutil
 import struct
 import subprocess
 
+import qcow2_bitmaps
 from cli import case
 
 BITMAPS_EXTENSION = 0x23852875
@@ -196,6 +197,23 @@ class BitmapTest(case.ProgramTest):
         self.both("convert", "--bitmaps", "-n", "-O", "qcow2", "a", "out")
         self.make("create", "-q", "-f", "qcow2", "out", "17M")
         self.both("convert", "--bitmaps", "-n", "-O", "qcow2", "a", "out")
+
+    def test_bitmaps_of_a_target_record_what_it_gets(self):
+        for compressed in ([], ["-c"]):
+            self.make("create", "-q", "-f", "qcow2", "out", "16M")
+            self.make("bitmap", "--add", "out", "coarse")
+            self.make("bitmap", "--add", "-g", "512", "out", "fine")
+            self.make("bitmap", "--add", "--disable", "out", "off")
+            kept = self.path("out").read_bytes()
+            for options in ([], ["--target-is-zero"]):
+                stored = []
+                for run in (self.qemu, self.as_reference):
+                    self.path("out").write_bytes(kept)
+                    self.succeeds(run("convert", *compressed, *options, "-n",
+                                      "-O", "qcow2", "a", "out"))
+                    self.sound("out")
+                    stored.append(qcow2_bitmaps.read(self.path("out")))
+                self.assertEqual(stored[1], stored[0])
 
     def test_convert_tells_of_inconsistent_bitmaps_before_data_moves(self):
         self.break_first("a")

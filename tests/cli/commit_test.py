@@ -47,7 +47,8 @@ class CommitTest(layers.LayersTest):
         for args in ([], ["a", "b"], ["-t", "bad", "top"], ["-r", "x", "top"],
                      ["base"], ["-b", "nosuch", "top"], ["-b", "", "top"],
                      ["-f", "nosuch", "top"], ["missing"],
-                     ["-f", "raw", "top"], ["-b", "top", "top"]):
+                     ["-f", "raw", "top"], ["-b", "top", "top"],
+                     ["-b", "mid", "base"], ["-b", "", "base"]):
             self.same("commit", *args)
 
     def test_a_shorter_base_grows(self):

@@ -2,6 +2,7 @@
 out by the reference and by the program on equal files."""
 import json
 
+import qcow2_bitmaps
 from cli import case
 
 VARYING = ("actual-size", "cid", "parent-cid", "image-end-offset",
@@ -47,6 +48,8 @@ class LayersTest(case.ProgramTest):
         if end.code == 0:
             data = self.path("contents").read_bytes()
             self.path("contents").unlink()
+        if fmt == "qcow2":
+            said.append(qcow2_bitmaps.read(self.path(name)))
         return said, end.describe(), data
 
     def both(self, *args, formats=None):

@@ -54,6 +54,14 @@ class RebaseTest(layers.LayersTest):
                 self.io("other2", "write -P 5 700k 3k")
                 self.both("rebase", "-b", "other", "-F", "qcow2", "other2")
 
+    def test_bitmaps_record_what_is_stored(self):
+        # Within a cluster this release of the reference stores less.
+        for options in (["top", "fine"], ["-g", "1M", "top", "coarse"],
+                        ["--disable", "top", "off"]):
+            self.make("bitmap", "--add", *options)
+        self.both("rebase", "-b", "other", "-F", "qcow2", "top")
+        self.both("rebase", "-b", "", "top")
+
     def test_qed_images_change_their_backing_file(self):
         self.make("create", "-q", "-f", "qed", "-b", "base", "-F", "qcow2",
                   "qed")

@@ -5,7 +5,7 @@ against the real qemu-img.
 Two equal directories; the reference makes the same chain of images in each and
 writes the same data between the steps; each step is done in one by the program
 and in the other by the reference. After each, exit status and messages, what
-every image and every snapshot holds, `info`, `map` without places, and `check`
+every image, every snapshot and every bitmap holds, `info`, `map` without places, and `check`
 must agree.
 
   sequences.py [--bin PROGRAM] [--seed N] [--cases N] [--jail JAIL]...

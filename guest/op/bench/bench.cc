@@ -5,15 +5,12 @@
 #include "guest/rt/changed_target.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
-#include "guest/rt/recorded_bitmaps.h"
 
 namespace instar::guest {
 
 bool RunOperation(Context& context) {
   const instar_proto_BenchConfig& config = context.config->operation.bench;
   ChangedTarget written(context.arena);
-  RecordedBitmaps bitmaps;
-  written.bitmaps = &bitmaps;
   Image* image = config.writes
                      ? OpenChanged(context, config.image)
                      : OpenSource(context, config.image, Sharing::kFormatsOnly);

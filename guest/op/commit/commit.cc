@@ -1,7 +1,6 @@
-#include "guest/convert/commit.h"
-
-#include "guest/convert/commit_base.h"
-#include "guest/convert/commit_plan.h"
+// `commit`: an overlay into an image below it.
+#include "guest/op/commit/commit_base.h"
+#include "guest/op/commit/commit_plan.h"
 #include "guest/rt/chain.h"
 #include "guest/rt/changed_image.h"
 #include "guest/rt/findings.h"
@@ -80,14 +79,14 @@ bool CheckTop(Context& context, Image& top) {
 
 }  // namespace
 
-bool Commit(Context& context, Growers growers) {
+bool RunOperation(Context& context) {
   const instar_proto_CommitConfig& config = context.config->operation.commit;
   Image* top = OpenChanged(context, config.image);
   if (top == nullptr || !CheckTop(context, *top)) {
     return false;
   }
   ReportImage(*top);
-  CommitBase base(context, growers);
+  CommitBase base(context);
   if (!base.Open(*top) || !Move(context, *top, base)) {
     return false;
   }

@@ -1,4 +1,4 @@
-#include "guest/convert/commit_base.h"
+#include "guest/op/commit/commit_base.h"
 
 #include "guest/rt/claims.h"
 #include "guest/rt/output.h"
@@ -6,6 +6,7 @@
 #include "lib/codec/unpacker.h"
 #include "lib/format/chain.h"
 #include "lib/format/layering.h"
+#include "lib/format/resize.h"
 #include "lib/format/writers.h"
 
 namespace instar::guest {
@@ -32,7 +33,8 @@ bool CommitBase::Failed(const Error& error) const {
 // The host knows which layer is meant, and lets no other be written.
 bool CommitBase::Find(Image& top) {
   image_ = &top;
-  if (top.backing() == nullptr) {
+  const bool names_base = context_.config->operation.commit.names_base;
+  if (top.backing() == nullptr && !names_base) {
     return Failed({.fault = Fault::kCommitNoBacking});
   }
   uint32_t depth = 0;
@@ -60,43 +62,63 @@ bool CommitBase::Lock() {
   return claimed.ok() || Failed(claimed.error());
 }
 
+Status CommitBase::OpenDataFile() {
+  files_.data_file = TRY(opener_.OpenForWriting(*image_->facts().data_file));
+  return Claim(*files_.data_file, kClaimFormat);
+}
+
+Status CommitBase::GrowDisk(uint64_t size) {
+  Arena& arena = context_.arena;
+  const ByteView format = image_->facts().format;
+  Image* below = image_->backing();
+  if (format.Equals(ByteView::Of("raw"))) {
+    return files_.file->Truncate(size, FilePreallocation::kSparse);
+  }
+  if (format.Equals(ByteView::Of("qcow2"))) {
+    return ResizeQcow2(arena,
+                       {.file = files_.file,
+                        .data_file = files_.data_file,
+                        .backing = below,
+                        .make_unpacker = &codec::Unpacker::Create},
+                       {.bytes = size});
+  }
+  const bool shows_below = below != nullptr && below->virtual_size() > size;
+  if (format.Equals(ByteView::Of("qed")) && !shows_below) {
+    return ResizeQed(arena, *files_.file, {.bytes = size});
+  }
+  return Error{.fault = Fault::kErrno, .error = kEopnotsupp};
+}
+
+// qemu-img says no more of a base that cannot grow than the system's word.
 Status CommitBase::Grow(uint64_t size) {
   const Layering* layering = FindLayering(image_->facts().format);
   const uint64_t mark = context_.arena.Mark();
   if (layering != nullptr && layering->check != nullptr) {
     TRY(layering->check(context_.arena, *files_.file));
   }
+  Status grown;
   if (size > image_->virtual_size()) {
-    const Grower* found = nullptr;
-    for (const Grower* grower : growers_) {
-      found = grower->format.Equals(image_->facts().format) ? grower : found;
-    }
-    if (found == nullptr) {
-      return Error{.fault = Fault::kErrno, .error = kEopnotsupp};
-    }
-    TRY(found->grow(context_.arena, *files_.file, *image_, size));
+    grown = GrowDisk(size);
   }
   context_.arena.Rewind(mark);
-  return {};
+  if (grown.ok() || grown.error().fault == Fault::kErrno) {
+    return grown;
+  }
+  const int32_t error = grown.error().error;
+  return Error{.fault = Fault::kErrno,
+               .error = error == 0 ? kEopnotsupp : error};
 }
 
 Status CommitBase::OpenTarget() {
   const ImageFacts& facts = image_->facts();
   const Writer* writer = FindWriter(facts.format);
-  if (writer == nullptr) {
-    return Error{.fault = Fault::kCommitOtherGuest,
-                 .text = facts.format.data(),
-                 .text_bytes = static_cast<uint32_t>(facts.format.size())};
-  }
   files_.opener = &opener_;
   files_.random = ViewOf(context_.config->operation.commit.random);
   files_.has_old_data = true;
-  if (facts.data_file != nullptr) {
-    files_.data_file = TRY(opener_.OpenForWriting(*facts.data_file));
-    TRY(Claim(*files_.data_file, kClaimFormat));
-  }
-  target_ = TRY(writer->open(context_.arena, files_, image_->backing(),
-                             &codec::Unpacker::Create));
+  TRY(bitmaps_.Begin(context_, *image_, files_));
+  Target* target = TRY(writer->open(context_.arena, files_, image_->backing(),
+                                    &codec::Unpacker::Create));
+  target_ = TRY(bitmaps_.Wrap(context_, *target));
   return {};
 }
 
@@ -104,9 +126,16 @@ bool CommitBase::Open(Image& top) {
   if (!Find(top) || !Lock()) {
     return false;
   }
-  Status opened = FindWriter(image_->facts().format) == nullptr
-                      ? Status()
-                      : Grow(top.virtual_size());
+  const ImageFacts& facts = image_->facts();
+  if (FindWriter(facts.format) == nullptr) {
+    return Failed({.fault = Fault::kCommitNoReopen,
+                   .text = facts.format.data(),
+                   .text_bytes = static_cast<uint32_t>(facts.format.size())});
+  }
+  Status opened = facts.data_file == nullptr ? Status() : OpenDataFile();
+  if (opened.ok()) {
+    opened = Grow(top.virtual_size());
+  }
   if (opened.ok()) {
     opened = OpenTarget();
   }
@@ -127,6 +156,9 @@ bool CommitBase::Finish() {
   }
   if (status.ok()) {
     status = files_.file->Flush();
+  }
+  if (status.ok()) {
+    status = bitmaps_.End();
   }
   return status.ok() || Failed(status.error());
 }

@@ -3,8 +3,8 @@
 
 #include "guest/convert/layer_move.h"
 #include "guest/rt/context.h"
+#include "guest/rt/recorded_bitmaps.h"
 #include "guest/rt/slot_file.h"
-#include "lib/format/growing.h"
 #include "lib/format/image.h"
 #include "lib/format/target.h"
 
@@ -12,8 +12,8 @@ namespace instar::guest {
 
 class CommitBase {
  public:
-  CommitBase(Context& context, Growers growers)
-      : context_(context), growers_(growers), opener_(context.arena) {}
+  explicit CommitBase(Context& context)
+      : context_(context), opener_(context.arena) {}
 
   // Finds the layer below `top` that the command means, locks it, makes it as
   // long as `top`, and opens it for writing. False after a report.
@@ -30,14 +30,16 @@ class CommitBase {
  private:
   bool Find(Image& top);
   bool Lock();
+  Status OpenDataFile();
   Status Grow(uint64_t size);
+  Status GrowDisk(uint64_t size);
   Status OpenTarget();
   bool Failed(const Error& error) const;
 
   Context& context_;
-  Growers growers_;
   HostOpener opener_;
   TargetFiles files_;
+  RecordedBitmaps bitmaps_;
   Image* image_ = nullptr;
   Target* target_ = nullptr;
 };

@@ -1,4 +1,4 @@
-#include "guest/convert/commit_plan.h"
+#include "guest/op/commit/commit_plan.h"
 
 #include "lib/base/checked.h"
 #include "lib/format/chain.h"

@@ -1,5 +1,4 @@
-// `convert` and `dd`. The formats are shared out between this operation and
-// `export`, as all of them would not fit into one guest.
+// `convert` and `dd`.
 #include "guest/convert/convert.h"
 
 namespace instar::guest {
