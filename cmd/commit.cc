@@ -154,6 +154,7 @@ bool Commit::Move(vmm::CacheMode cache) {
   vmm::Outputs outputs = OutputsFor(*image, cache);
   outputs.data_file = FindDataFile(environment_, *image);
   outputs.commits = true;
+  outputs.writes_back = true;
   outputs.base = base_;
   vmm::Files files(environment_.policy, outputs);
   return RunGuest(*image, files);

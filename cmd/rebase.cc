@@ -207,6 +207,7 @@ int Rebase::Change(vmm::CacheMode cache, vmm::CacheMode backing_cache) {
   outputs.backing = backing.options.path;
   outputs.backing_cache = backing_cache;
   outputs.shares_layers = true;
+  outputs.writes_back = true;
   vmm::Files files(environment_.policy, outputs);
   return RunGuest(*image, backing, files) ? 0 : 1;
 }

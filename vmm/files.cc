@@ -44,11 +44,6 @@ int CacheFlags(CacheMode cache) {
   return 0;
 }
 
-// The name for open(2).
-std::string Literal(const std::string& path) {
-  return HasFilePrefix(path) ? path.substr(5) : path;
-}
-
 // Empties the regular file `fd`, which was opened as `path`; false: errno says
 // why not. ext4 writes back a file that was cut to nothing before the next
 // close of it returns (its "auto_da_alloc"): the close of a descriptor that
@@ -146,10 +141,11 @@ int64_t Files::State::Adopt(int fd, const std::string& path, int flags,
   entry->origin = opening;
   entry->writable = (flags & O_ACCMODE) == O_RDWR;
   entry->ignore_flush = cache == CacheMode::kUnsafe;
+  entry->writes_back = entry->writable && outputs.writes_back;
   if ((flags & O_DIRECT) != 0) {
     entry->alignment = ProbeAlignment(fd);
     entry->buffered_fd =
-        open(Literal(path).c_str(),
+        open(LiteralPath(path).c_str(),
              (flags & ~(O_DIRECT | O_CREAT)) | O_CLOEXEC | O_NONBLOCK);
     struct stat again;
     if (entry->buffered_fd >= 0 &&
@@ -168,7 +164,7 @@ int64_t Files::State::Open(const std::string& path, int flags, CacheMode cache,
                            uint32_t parent) {
   flags |= CacheFlags(cache);
   // Without O_NONBLOCK a FIFO would hold us until somebody writes to it.
-  const int fd = open(Literal(path).c_str(),
+  const int fd = open(LiteralPath(path).c_str(),
                       flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, kCreateMode);
   return fd < 0 ? Fail(errno, path) : Adopt(fd, path, flags, cache, parent);
 }
@@ -177,7 +173,7 @@ int64_t Files::State::Open(const std::string& path, int flags, CacheMode cache,
 int64_t Files::State::Create(const std::string& path, CacheMode cache) {
   const int64_t slot = Open(path, O_RDWR | O_CREAT, cache, kNoParent);
   if (slot < 0) {
-    error.is_device = IsBlockDevice(Literal(path));
+    error.is_device = IsBlockDevice(LiteralPath(path));
     return slot;
   }
   Entry& entry = *entries[static_cast<size_t>(slot)];
@@ -199,7 +195,7 @@ int64_t Files::State::Create(const std::string& path, CacheMode cache) {
     DropLocks(entry.fd, CreationLocks());
     return slot;
   }
-  if (!Empty(entry.fd, Literal(path))) {
+  if (!Empty(entry.fd, LiteralPath(path))) {
     return drop(static_cast<int>(-Fail(errno, path)));
   }
   if (outputs.nocow) {
@@ -246,7 +242,7 @@ int64_t Files::State::OpenOutput(int role) {
 // The data file of a target that exists: a literal name.
 int64_t Files::State::OpenDataFile(const std::string& path) {
   std::vector<std::string> directories = policy.allowed;
-  directories.emplace_back(DirectoryOf(Literal(outputs.target)));
+  directories.emplace_back(DirectoryOf(LiteralPath(outputs.target)));
   const int flags =
       O_RDWR | CacheFlags(outputs.cache) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   const int fd = policy.strict ? OpenBeneath(directories, path, flags)
@@ -259,7 +255,7 @@ int64_t Files::State::OpenDataFile(const std::string& path) {
 
 // A file for a part of the target. The second time it is there already.
 int64_t Files::State::OpenOutputExtent(const std::string& name) {
-  const std::string image = Literal(outputs.target);
+  const std::string image = LiteralPath(outputs.target);
   const std::string path = std::string(DirectoryOf(image)) + name;
   if (!outputs.has_extents || image.empty() || !IsExtentName(image, name)) {
     Fail(EACCES, path);
@@ -309,7 +305,7 @@ int Files::State::OpenBeneathRoots(uint32_t from, const std::string& path,
     root = entries[root]->parent;
   }
   std::vector<std::string> directories = {
-      std::string(DirectoryOf(Literal(entries[root]->path)))};
+      std::string(DirectoryOf(LiteralPath(entries[root]->path)))};
   directories.insert(directories.end(), policy.allowed.begin(),
                      policy.allowed.end());
   return OpenBeneath(directories, path, flags);
@@ -326,13 +322,13 @@ int64_t Files::State::OpenNamed(uint32_t from, int role,
     path = literal = name;
   } else if (role == proto::ROLE_EXTENT) {
     // Nor here; but the name is relative to the image.
-    path = literal = ResolveExtent(Literal(image.path), name);
+    path = literal = ResolveExtent(LiteralPath(image.path), name);
   } else {
     path = ResolveReference(image.path, name);
     if (HasProtocol(path) && !HasFilePrefix(path)) {
       return Fail(EPROTONOSUPPORT, path);
     }
-    literal = Literal(path);
+    literal = LiteralPath(path);
   }
   const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   int fd = 0;
@@ -439,7 +435,7 @@ const FileError& Files::error() const {
 void Files::RemoveCreated() {
   for (uint32_t i = 0; i < size(); ++i) {
     Entry& entry = *state_->entries[i];
-    const std::string path = Literal(entry.path);
+    const std::string path = LiteralPath(entry.path);
     if (entry.created && NamesRegularFile(path, entry)) {
       unlink(path.c_str());
     }

@@ -68,6 +68,9 @@ struct Outputs {
   // the user calls `base`, or the one that is directly below it.
   bool commits = false;
   std::optional<std::string> base = {};
+  // What is written goes to the disk at once, beside the work: in the end all
+  // of it is to be durable.
+  bool writes_back = false;
   // How the files are made that the command creates.
   bool nocow = false;
   uint32_t extent_size_hint = 1 << 20;  // bytes, as qemu-img's; 0: none

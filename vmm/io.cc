@@ -16,6 +16,9 @@
 namespace instar::vmm {
 namespace {
 
+// Less, such as metadata, may be written again soon.
+constexpr uint64_t kWritebackBytes = 256 << 10;
+
 // Two of them stay in a processor's cache.
 constexpr uint64_t kBounceBytes = 256 << 10;
 
@@ -267,9 +270,21 @@ int64_t Compare(const Files::Entry& a, const Files::Entry& b,
   return static_cast<int64_t>(request.length);
 }
 
+// Lets the kernel begin to write to the disk; that it is there, and whether it
+// failed, only a flush tells.
+void BeginWriteback(const Files::Entry& file, uint64_t offset,
+                    uint64_t length) {
+  if (file.writes_back && file.alignment == 1 && !file.ignore_flush &&
+      length >= kWritebackBytes) {
+    sync_file_range(file.fd, Signed(offset), Signed(length),
+                    SYNC_FILE_RANGE_WRITE);
+  }
+}
+
 int64_t Write(const Files::Entry& file, const abi::Request& request,
               std::span<const uint8_t> bytes) {
   const int64_t result = WriteFile(file, request.offset, bytes);
+  BeginWriteback(file, request.offset, bytes.size());
   if (result < 0 || (request.flags & abi::kWriteExact) != 0) {
     return result;
   }

@@ -22,6 +22,7 @@ constexpr uint32_t kAllowed[] = {
     SYS_pwrite64,
     SYS_fdatasync,
     SYS_fsync,
+    SYS_sync_file_range,
     SYS_fallocate,
     SYS_ftruncate,
     SYS_lseek,

@@ -34,6 +34,7 @@ struct Files::Entry {
   bool regular = false;
   bool reads_zero = false;    // see abi::kSlotReadsZero
   bool ignore_flush = false;  // cache mode unsafe
+  bool writes_back = false;   // see Outputs
   bool created = false;       // by this command, as one of its outputs
   uint32_t claimed = 0;       // abi::ClaimFlag
 };

@@ -52,6 +52,10 @@ bool HasProtocol(std::string_view name) {
   return at != std::string_view::npos && name[at] == ':';
 }
 
+std::string LiteralPath(const std::string& path) {
+  return HasFilePrefix(path) ? path.substr(5) : path;
+}
+
 bool HasFilePrefix(std::string_view name) {
   return name.starts_with("file:");
 }

@@ -12,6 +12,8 @@ bool HasProtocol(std::string_view name);
 
 // Whether `name` is "file:…", which means the rest of it.
 bool HasFilePrefix(std::string_view name);
+// `path` without it: the name for open(2).
+std::string LiteralPath(const std::string& path);
 
 // The directory part of `path` with its last slash; empty for a bare name.
 std::string_view DirectoryOf(std::string_view path);

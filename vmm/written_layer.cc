@@ -15,14 +15,10 @@
 namespace instar::vmm {
 namespace {
 
-std::string Literal(const std::string& path) {
-  return HasFilePrefix(path) ? path.substr(5) : path;
-}
-
 // Empty: there is no such file.
 std::string RealPath(const std::string& path) {
   char buffer[PATH_MAX];
-  return realpath(Literal(path).c_str(), buffer) == nullptr ? "" : buffer;
+  return realpath(LiteralPath(path).c_str(), buffer) == nullptr ? "" : buffer;
 }
 
 class Reopening {
@@ -85,14 +81,14 @@ class Reopening {
 
   int OpenAgain() const {
     constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    const std::string path = Literal(layer_.path);
+    const std::string path = LiteralPath(layer_.path);
     if (!policy_.strict) {
       const int fd = open(path.c_str(), kFlags);
       return fd < 0 ? -errno : fd;
     }
     std::vector<std::string> directories = policy_.allowed;
     if (outputs_.base)
-      directories.emplace_back(DirectoryOf(Literal(outputs_.target)));
+      directories.emplace_back(DirectoryOf(LiteralPath(outputs_.target)));
     const int fd = OpenBeneath(directories, path, kFlags);
     // A name beside the image does not show what it lies beneath.
     return fd == -EACCES ? OpenBeneath(directories, RealPath(path), kFlags)
@@ -120,6 +116,7 @@ class Reopening {
     layer_.fd = fd;
     layer_.writable = true;
     layer_.ignore_flush = outputs_.cache == CacheMode::kUnsafe;
+    layer_.writes_back = outputs_.writes_back;
     return 0;
   }
 
