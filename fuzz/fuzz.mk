@@ -43,6 +43,5 @@ build/fuzz/write_seeds: build/fuzz/fuzz/write_seeds.o $(fuzz_seeds:%.cc=build/fu
 fuzz fuzz-smoke: setup-lint
 	@$(call parallel_make,build/fuzz/write_seeds $(fuzz_targets:%=build/fuzz/%))
 	@build/fuzz/write_seeds build/fuzz/corpus
-	@for target in $(fuzz_targets); do \
-	   fuzz/run.sh build/fuzz/$$target $(FUZZ_SECONDS) || exit 1; \
-	 done
+	@printf '%s\n' $(fuzz_targets:%=build/fuzz/%) | \
+	  xargs -P "$$(nproc)" -I TARGET fuzz/run.sh TARGET $(FUZZ_SECONDS)
