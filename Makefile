@@ -107,9 +107,12 @@ build/gen/guest.npb.h build/gen/guest.npb.c &: proto/guest.proto proto/guest.opt
 
 # ---- Guests -------------------------------------------------------------------
 
-# What looks at every byte is made fast; the rest, code for metadata and
-# requests, is made small, as there is little room for so many formats.
-fast := lib/base/% lib/codec/% lib/convert/equal.cc lib/convert/split.cc guest/rt/libc.cc
+# What looks at every byte, or at every cluster of an image at once, is made
+# fast; the rest, code for metadata and requests, is made small, as there is
+# little room for so many formats.
+fast := lib/base/% lib/codec/% lib/convert/equal.cc lib/convert/split.cc guest/rt/libc.cc \
+        $(addprefix lib/format/qcow2/,cluster_tree.cc l2_entry.cc page_cache.cc \
+          refcount_field.cc refcount_runs.cc refcounts.cc table_store.cc)
 build/guest/%.o: %.cc $(gen) Makefile
 	@mkdir -p $(@D)
 	@echo "guest $<"
