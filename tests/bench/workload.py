@@ -78,6 +78,8 @@ class Workload:
             part.rename(self.scattered)
         self.small = self._made("small.qcow2", "create", "-q", "-f", "qcow2",
                                 after=["1G"])
+        self.large = self._made("large.qcow2", "create", "-q", "-f", "qcow2",
+                                after=["2T"])
         # As many clusters as the scattered one, in their order.
         self.allocated = self._made("allocated.qcow2", "create", "-q", "-f",
                                     "qcow2", "-o", "preallocation=metadata",
