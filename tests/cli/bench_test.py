@@ -106,6 +106,18 @@ class Bench(case.ProgramTest):
             "--pattern", "6", "e"))
         self.assertEqual(self.path("d").read_bytes(), b"\6" * (1 << 20))
 
+    def test_every_format_is_written(self):
+        for fmt in ("raw", "qed", "vmdk", "vdi", "vpc", "vhdx", "qcow",
+                    "parallels"):
+            with self.subTest(format=fmt):
+                for name, run in (("b", self.qemu), ("c", self.as_reference)):
+                    self.make("create", "-q", "-f", fmt, name, "16M")
+                    self.io(name, "write -P 3 0 300k", fmt=fmt)
+                    self.succeeds(run("bench", "-f", fmt, "-w", "-c", "100",
+                                      "-s", "5120", "-S", "9216", "--pattern",
+                                      "5", name))
+                self.make("compare", "-f", fmt, "-F", fmt, "b", "c")
+
     def test_requests_behind_the_end_fail(self):
         self.raw("r", 10240)
         self.same_words("-f", "raw", "-c", "5", "-d", "1", "r")

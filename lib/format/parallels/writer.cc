@@ -224,4 +224,12 @@ constinit const Writer kWriter = {.name = ByteView{kName, sizeof kName},
                                   .create = &Create,
                                   .open = &Open};
 
+// The same without the making of images.
+extern const Writer kEditor;
+constinit const Writer kEditor = {.name = ByteView{kName, sizeof kName},
+                                  .magic_offset = nullptr,
+                                  .validate = nullptr,
+                                  .create = nullptr,
+                                  .open = &Open};
+
 }  // namespace instar::parallels
