@@ -134,7 +134,7 @@ guest_libs := -lprotobuf-nanopb $(codec_libs)
 
 # Bytes of a guest in memory. Those of `wide` read every format and write most of
 # them; the one that packs has the compressors besides.
-wide        := pack convert commit rebase bench
+wide        := pack convert commit rebase resize bench
 guest_limit := 0x60000
 wide_limit  := 0xa0000
 

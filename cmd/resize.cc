@@ -3,7 +3,6 @@
 
 #include <cctype>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "cmd/changed_image.h"
@@ -16,8 +15,6 @@
 #include "compat/resize_text.h"
 
 extern "C" {
-extern const uint8_t image_grow_begin[];
-extern const uint8_t image_grow_end[];
 extern const uint8_t image_resize_begin[];
 extern const uint8_t image_resize_end[];
 }
@@ -32,17 +29,6 @@ constexpr uint64_t kGuestBytes = 64 << 20;
 bool IsNegativeNumber(const std::string& word) {
   return word.size() > 1 && word[0] == '-' &&
          std::isdigit(static_cast<unsigned char>(word[1])) != 0;
-}
-
-// What a first look at the image leaves to be done.
-struct Rest {
-  bool needs_data_file = false;  // the host must know it first
-  bool is_own_format = false;    // qemu-img gives it no other size
-};
-
-bool IsOwnFormat(const std::string& format) {
-  return format == "vdi" || format == "vhdx" || format == "vmdk" ||
-         format == "vpc";
 }
 
 class Resize {
@@ -75,8 +61,8 @@ class Resize {
 
   int Change();
   proto::Config MakeConfig(const ImageSource& image) const;
-  bool RunGuest(std::span<const uint8_t> guest, const ImageSource& image,
-                const std::string& data_file, Rest& rest) const;
+  bool RunGuest(const ImageSource& image, const std::string& data_file,
+                bool& needs_data_file) const;
 
   const Environment& environment_;
   std::optional<std::string> filename_;
@@ -229,9 +215,10 @@ proto::Config Resize::MakeConfig(const ImageSource& image) const {
   return config;
 }
 
-// Whether it is done. What is left to be done is told in `rest`.
-bool Resize::RunGuest(std::span<const uint8_t> guest, const ImageSource& image,
-                      const std::string& data_file, Rest& rest) const {
+// False after a message. `needs_data_file`: nothing is done yet, the host must
+// know that file first.
+bool Resize::RunGuest(const ImageSource& image, const std::string& data_file,
+                      bool& needs_data_file) const {
   vmm::Outputs outputs = OutputsFor(image, vmm::CacheMode::kWriteback);
   outputs.data_file = data_file;
   outputs.has_extents = true;
@@ -244,13 +231,12 @@ bool Resize::RunGuest(std::span<const uint8_t> guest, const ImageSource& image,
     if (!finding.has_image())
       return;
     const proto::ImageFacts& facts = finding.image();
-    rest = {.needs_data_file = facts.qcow2().has_data_file(),
-            .is_own_format = IsOwnFormat(facts.format())};
+    needs_data_file = facts.qcow2().has_data_file() && data_file.empty();
     if (data_file.empty())
       WarnOfGuessedRaw(image, facts);
   };
-  const bool done =
-      session.Run(guest, config, LimitsFor(environment_, kGuestBytes));
+  const bool done = session.Run({image_resize_begin, image_resize_end}, config,
+                                LimitsFor(environment_, kGuestBytes));
   if (!done && session.failure() &&
       session.failure()->fault() == proto::FAULT_RESIZE_NEEDS_SHRINK) {
     Complain(
@@ -260,21 +246,17 @@ bool Resize::RunGuest(std::span<const uint8_t> guest, const ImageSource& image,
 }
 
 int Resize::Change() {
-  const std::span<const uint8_t> guest(image_resize_begin, image_resize_end);
   const auto image =
       ReadSource(environment_, *filename_, format_, image_opts_, false);
   if (!image)
     return 1;
-  Rest rest;
-  if (!RunGuest(guest, *image, {}, rest))
+  bool needs_data_file = false;
+  if (!RunGuest(*image, {}, needs_data_file))
     return 1;
-  if (rest.needs_data_file) {
+  if (needs_data_file) {
     const std::string data_file = FindDataFile(environment_, *image);
-    if (data_file.empty() || !RunGuest(guest, *image, data_file, rest))
+    if (data_file.empty() || !RunGuest(*image, data_file, needs_data_file))
       return 1;
-  } else if (rest.is_own_format &&
-             !RunGuest({image_grow_begin, image_grow_end}, *image, {}, rest)) {
-    return 1;
   }
   if (!quiet_)
     WriteAll(STDOUT_FILENO, "Image resized.\n");

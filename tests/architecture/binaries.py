@@ -14,7 +14,7 @@ IMAGE_MAX_BYTES = 384 * 1024
 # These read every format and write most of them; the one that packs has two
 # compressors besides.
 WIDE_MAX_BYTES = 640 * 1024
-WIDE = ("pack", "convert", "commit", "rebase", "bench")
+WIDE = ("pack", "convert", "commit", "rebase", "resize", "bench")
 
 
 def max_bytes(path):

@@ -2,11 +2,12 @@
 
 #include "lib/format/resize.h"
 
+#include "guest/op/resize/own_formats.h"
+#include "guest/op/resize/wanted_bytes.h"
 #include "guest/rt/changed_image.h"
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
-#include "guest/rt/resizing.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/checked.h"
 #include "lib/codec/unpacker.h"
@@ -75,6 +76,10 @@ Status ResizeQcow2(const Job& job) {
 
 Status ResizeImage(const Job& job) {
   const ByteView format = job.image->facts().format;
+  if (job.config->own_formats && GrowsByOwnMeans(format)) {
+    return GrowOwnFormat(*job.context, *job.image, job.bytes,
+                         job.preallocation() != Preallocation::kOff);
+  }
   if (format.Equals(ByteView::Of("raw"))) {
     return ResizeRaw(job);
   }
@@ -98,9 +103,6 @@ bool RunOperation(Context& context) {
     return false;
   }
   ReportImage(*image);
-  if (config.own_formats && GrowsByOwnMeans(image->facts().format)) {
-    return true;  // another guest does it
-  }
   const Qcow2Facts* facts = image->facts().qcow2;
   if (facts != nullptr && facts->has_data_file && !config.knows_data_file) {
     return true;

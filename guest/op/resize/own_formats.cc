@@ -1,8 +1,5 @@
-// `resize` of formats that qemu-img gives no other size: they can grow.
-#include "guest/rt/changed_image.h"
-#include "guest/rt/context.h"
-#include "guest/rt/findings.h"
-#include "guest/rt/resizing.h"
+#include "guest/op/resize/own_formats.h"
+
 #include "guest/rt/slot_file.h"
 #include "lib/base/checked.h"
 #include "lib/format/resize.h"
@@ -33,10 +30,18 @@ Status Grow(Context& context, const Image& image, uint64_t bytes) {
   return Error{.fault = Fault::kResizeUnsupported};
 }
 
-Status Resize(Context& context, const Image& image) {
-  const instar_proto_ResizeConfig& config = context.config->operation.resize;
-  const uint64_t wanted = TRY(WantedBytes(config, image.virtual_size()));
-  if (config.preallocation != instar_proto_Preallocation_PREALLOCATION_OFF) {
+}  // namespace
+
+bool GrowsByOwnMeans(ByteView format) {
+  return format.Equals(ByteView::Of("vdi")) ||
+         format.Equals(ByteView::Of("vhdx")) ||
+         format.Equals(ByteView::Of("vmdk")) ||
+         format.Equals(ByteView::Of("vpc"));
+}
+
+Status GrowOwnFormat(Context& context, const Image& image, uint64_t wanted,
+                     bool preallocates) {
+  if (preallocates) {
     return Error{.fault = Fault::kResizeOwnPreallocation};
   }
   if (wanted < image.virtual_size()) {
@@ -44,22 +49,6 @@ Status Resize(Context& context, const Image& image) {
   }
   const uint64_t bytes = TRY(CheckedAlignUp(wanted, kSectorBytes));
   return bytes == image.virtual_size() ? Status() : Grow(context, image, bytes);
-}
-
-}  // namespace
-
-bool RunOperation(Context& context) {
-  const instar_proto_ResizeConfig& config = context.config->operation.resize;
-  const Image* image = OpenChanged(context, config.image);
-  if (image == nullptr) {
-    return false;
-  }
-  const Status done = Resize(context, *image);
-  if (!done.ok()) {
-    ReportFailure(done.error(), {.stage = instar_proto_Stage_STAGE_RESIZE,
-                                 .slot = image->file().slot()});
-  }
-  return done.ok();
 }
 
 }  // namespace instar::guest

@@ -1,4 +1,4 @@
-#include "guest/rt/resizing.h"
+#include "guest/op/resize/wanted_bytes.h"
 
 namespace instar::guest {
 
@@ -22,13 +22,6 @@ Result<uint64_t> WantedBytes(const instar_proto_ResizeConfig& config,
     return Error{.fault = Fault::kResizeNeedsShrink, .value = bytes};
   }
   return bytes;
-}
-
-bool GrowsByOwnMeans(ByteView format) {
-  return format.Equals(ByteView::Of("vdi")) ||
-         format.Equals(ByteView::Of("vhdx")) ||
-         format.Equals(ByteView::Of("vmdk")) ||
-         format.Equals(ByteView::Of("vpc"));
 }
 
 }  // namespace instar::guest

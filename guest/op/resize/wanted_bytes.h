@@ -15,8 +15,4 @@ namespace instar::guest {
 Result<uint64_t> WantedBytes(const instar_proto_ResizeConfig& config,
                              uint64_t current);
 
-// Whether images of the format can grow though qemu-img lets none: the guest
-// `grow` does it.
-bool GrowsByOwnMeans(ByteView format);
-
 }  // namespace instar::guest
