@@ -8,6 +8,7 @@
 #include "cmd/changed_image.h"
 #include "cmd/creation.h"
 #include "cmd/image_call.h"
+#include "cmd/opening_repair.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/source.h"
@@ -53,7 +54,12 @@ class Commit {
   std::optional<int> ReadOwn(const compat::ParsedOption& option);
 
   bool Move(vmm::CacheMode cache);
-  bool RunGuest(const ImageSource& image, vmm::Files& files);
+  // One try, which leaves what went wrong in error_ and dirty_.
+  bool RunGuest(const ImageSource& image, const vmm::Outputs& outputs,
+                Progress& progress);
+  // Finds which layer the guest says must be repaired first.
+  void FindDirty(const Session& session, const vmm::Files& files);
+  bool Repair(const ImageSource& image, const vmm::Outputs& outputs);
   vmm::Limits MakeLimits() const;
   proto::Config MakeConfig(const ImageSource& image,
                            const vmm::Limits& limits) const;
@@ -66,6 +72,10 @@ class Commit {
   bool drop_ = false;
   bool progress_ = false;
   bool quiet_ = false;
+  std::string error_;
+  // In the order in which the guest looks at them.
+  enum class Dirty : uint8_t { kNone, kTop, kBase } dirty_ = Dirty::kNone;
+  std::string base_path_;  // of a base that is dirty
 };
 
 std::optional<int> Commit::ReadOwn(const compat::ParsedOption& option) {
@@ -120,8 +130,41 @@ proto::Config Commit::MakeConfig(const ImageSource& image,
   return config;
 }
 
-bool Commit::RunGuest(const ImageSource& image, vmm::Files& files) {
-  Progress progress(progress_ && !quiet_, kProgressStep);
+// A base is one only if the host has let the guest write to it.
+void Commit::FindDirty(const Session& session, const vmm::Files& files) {
+  dirty_ = Dirty::kNone;
+  const auto& failure = session.failure();
+  if (!failure || failure->fault() != proto::FAULT_NEEDS_REPAIR ||
+      failure->slot() >= files.size())
+    return;
+  const uint32_t slot = failure->slot();
+  const int role = files.origin(slot).role;
+  if (role == proto::ROLE_TARGET) {
+    dirty_ = Dirty::kTop;
+  } else if (role == proto::ROLE_BACKING &&
+             (files.info(slot).flags & abi::kSlotWritable) != 0) {
+    dirty_ = Dirty::kBase;
+    base_path_ = files.path(slot);
+  }
+}
+
+// qemu-img says nothing of the base, which it writes to as it is.
+bool Commit::Repair(const ImageSource& image, const vmm::Outputs& outputs) {
+  constexpr auto kCommit = compat::CommandKind::kCommit;
+  if (dirty_ == Dirty::kBase)
+    return RepairLayer(environment_, base_path_, outputs.cache, kCommit,
+                       error_);
+  vmm::Files files(environment_.policy, outputs);
+  Session session(environment_, files, kCommit);
+  session.target_path = image.name;
+  session.error_text = &error_;
+  return RepairBeforeChange(environment_, files,
+                            MakeConfig(image, MakeLimits()), session);
+}
+
+bool Commit::RunGuest(const ImageSource& image, const vmm::Outputs& outputs,
+                      Progress& progress) {
+  vmm::Files files(environment_.policy, outputs);
   Session session(environment_, files, compat::CommandKind::kCommit);
   session.target_path = image.name;
   session.layers.base = base_.value_or("");
@@ -134,15 +177,15 @@ bool Commit::RunGuest(const ImageSource& image, vmm::Files& files) {
     progress.Update(done, all);
     throttle.Wait(done);
   };
-  std::string error;
-  session.error_text = &error;
+  session.error_text = &error_;
+  session.repairs = false;
   const vmm::Limits limits = MakeLimits();
   const bool done = session.Run({image_commit_begin, image_commit_end},
                                 MakeConfig(image, limits), limits);
   if (done)
     progress.Complete();
   else
-    PrintError(environment_, error);
+    FindDirty(session, files);
   return done;
 }
 
@@ -156,8 +199,17 @@ bool Commit::Move(vmm::CacheMode cache) {
   outputs.commits = true;
   outputs.writes_back = true;
   outputs.base = base_;
-  vmm::Files files(environment_.policy, outputs);
-  return RunGuest(*image, files);
+  Progress progress(progress_ && !quiet_, kProgressStep);
+  bool done = RunGuest(*image, outputs, progress);
+  // With files that are opened anew: those of a try hold locks on the base.
+  for (Dirty last = Dirty::kNone;
+       !done && dirty_ > last && Repair(*image, outputs);) {
+    last = dirty_;
+    done = RunGuest(*image, outputs, progress);
+  }
+  if (!done)
+    PrintError(environment_, error_);
+  return done;
 }
 
 }  // namespace

@@ -10,6 +10,28 @@ extern const uint8_t image_repair_end[];
 }
 
 namespace instar::cmd {
+namespace {
+
+proto::Config RepairOf(const Environment& environment,
+                       const proto::Source& image) {
+  proto::Config config;
+  proto::RepairConfig& repair = *config.mutable_repair();
+  *repair.mutable_image() = image;
+  repair.set_leaks(true);
+  repair.set_errors(true);
+  repair.set_at_opening(true);
+  repair.set_reserved_bits(environment.profile.check_reads_reserved_bits);
+  repair.set_parallels(environment.profile.check_parallels);
+  return config;
+}
+
+vmm::Limits RepairLimits(const Environment& environment) {
+  vmm::Limits limits = LimitsFor(environment, kRepairGuestBytes);
+  limits.findings_bytes = 0;
+  return limits;
+}
+
+}  // namespace
 
 std::span<const uint8_t> RepairGuest() {
   return {image_repair_begin, image_repair_end};
@@ -44,15 +66,10 @@ std::optional<proto::Source> ChangedImageOf(const proto::Config& config) {
 }
 
 bool RepairBeforeChange(const Environment& environment, vmm::Files& files,
-                        const proto::Source& image, Session& session) {
-  proto::Config config;
-  proto::RepairConfig& repair = *config.mutable_repair();
-  *repair.mutable_image() = image;
-  repair.set_leaks(true);
-  repair.set_errors(true);
-  repair.set_at_opening(true);
-  repair.set_reserved_bits(environment.profile.check_reads_reserved_bits);
-  repair.set_parallels(environment.profile.check_parallels);
+                        const proto::Config& config, Session& session) {
+  const auto image = ChangedImageOf(config);
+  proto::Config repair = RepairOf(environment, image.value_or(proto::Source()));
+  repair.mutable_repair()->set_is_alone(config.rebase().is_unsafe());
 
   Session mending(environment, files, session.command());
   mending.error_text = session.error_text;
@@ -66,9 +83,23 @@ bool RepairBeforeChange(const Environment& environment, vmm::Files& files,
                                    finding.problem()));
     }
   };
-  vmm::Limits limits = LimitsFor(environment, kRepairGuestBytes);
-  limits.findings_bytes = 0;
-  return mending.Run(RepairGuest(), config, limits);
+  return mending.Run(RepairGuest(), repair, RepairLimits(environment));
+}
+
+bool RepairLayer(const Environment& environment, const std::string& path,
+                 vmm::CacheMode cache, compat::CommandKind command,
+                 std::string& error) {
+  vmm::Outputs outputs;
+  outputs.target = path;
+  outputs.create = false;
+  outputs.cache = cache;
+  vmm::Files files(environment.policy, outputs);
+  Session mending(environment, files, command);
+  mending.error_text = &error;
+  mending.target_path = path;
+  proto::Config config = RepairOf(environment, {});
+  config.mutable_repair()->set_is_alone(true);
+  return mending.Run(RepairGuest(), config, RepairLimits(environment));
 }
 
 }  // namespace instar::cmd

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "cmd/session.h"
 #include "gen/guest.pb.h"
@@ -20,10 +21,17 @@ std::span<const uint8_t> RepairGuest();
 // as ROLE_TARGET; nothing where the image is not there yet.
 std::optional<proto::Source> ChangedImageOf(const proto::Config& config);
 
-// Repairs `image`. `session`, for the command that is to change it, has been
-// prepared. False: it could not be repaired, and what went wrong is told as the
-// command's own failure.
+// Repairs the image that `config`, of the command to come, changes. `session`,
+// for that command, has been prepared. False: it could not be repaired, and
+// what went wrong is told as the command's own failure.
 bool RepairBeforeChange(const Environment& environment, vmm::Files& files,
-                        const proto::Source& image, Session& session);
+                        const proto::Config& config, Session& session);
+
+// Repairs the layer in the file `path`, which the host has let a guest write,
+// and tells nothing of it. Its locks must have been given up. False: it could
+// not be repaired, and `error` says why.
+bool RepairLayer(const Environment& environment, const std::string& path,
+                 vmm::CacheMode cache, compat::CommandKind command,
+                 std::string& error);
 
 }  // namespace instar::cmd

@@ -285,9 +285,8 @@ bool Session::Run(std::span<const uint8_t> image, const proto::Config& config,
   std::string verdict;
   if (RunOnce(image, config, limits, verdict))
     return true;
-  const auto changed = ChangedImageOf(config);
-  if (changed && failure_ && NeedsRepair(*failure_)) {
-    if (!RepairBeforeChange(environment_, files_, *changed, *this))
+  if (repairs && ChangedImageOf(config) && failure_ && NeedsRepair(*failure_)) {
+    if (!RepairBeforeChange(environment_, files_, config, *this))
       return false;
     if (RunOnce(image, config, limits, verdict))
       return true;

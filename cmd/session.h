@@ -77,6 +77,8 @@ class Session final : public vmm::Events {
   std::string* error_text = nullptr;
   // Nothing is said of what --salvage leaves out.
   bool quiet_warnings = false;
+  // An image that needs a repair is repaired here; else by the command.
+  bool repairs = true;
   // Called as vmm::Events::OnProgress is. May be empty.
   std::function<void(uint64_t done, uint64_t all)> on_progress;
   // What the user called the file of a slot, where that is not its path.

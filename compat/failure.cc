@@ -297,6 +297,8 @@ std::string RebaseText(const proto::Failure& failure,
       if (failure.fault() == proto::FAULT_REBASE_FORMAT_UNKNOWN) {
         return "Invalid format name: " + Quoted(context.layers.backing_format);
       }
+      if (failure.fault() == proto::FAULT_REBASE_NO_PACKING)
+        return FaultText(failure);
       FailureContext next = context;
       next.new_backing = context.layers.backing_file;
       return OpenText(failure, next);

@@ -26,6 +26,9 @@ constexpr FaultRow kRows[] = {
      "Block format '{t}' used by node '#block100' does not support reopening "
      "files"},
     {proto::FAULT_COMMIT_NO_BACKING, "Image does not have a backing file"},
+    {proto::FAULT_REBASE_NO_PACKING,
+     "Compression not supported for this file format"},
+    {proto::FAULT_REBASE_VMDK_PARENT, "backing_file must be a vmdk image"},
     {proto::FAULT_REFERENCE_REFUSED, "The policy does not allow '{t}'"},
 };
 

@@ -76,11 +76,12 @@ Image* OpenChangedAlone(Context& context, const instar_proto_Source& source,
   return Open(context, source, is_open, true, OpenOptionsOf(context, source));
 }
 
-Image* OpenRepaired(Context& context, const instar_proto_Source& source) {
+Image* OpenRepaired(Context& context, const instar_proto_Source& source,
+                    bool is_alone) {
   OpenOptions options = OpenOptionsOf(context, source);
   options.for_check = true;
   options.replay_log = true;  // which is what it is repaired for
-  return Open(context, source, false, false, options);
+  return Open(context, source, false, is_alone, options);
 }
 
 }  // namespace instar::guest

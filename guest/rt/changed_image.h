@@ -21,7 +21,9 @@ Image* OpenChanged(Context& context, const instar_proto_Source& source,
 Image* OpenChangedAlone(Context& context, const instar_proto_Source& source,
                         bool is_open = false);
 
-// OpenChanged for what repairs it: as OpenOptions::for_check.
-Image* OpenRepaired(Context& context, const instar_proto_Source& source);
+// OpenChanged for what repairs it: as OpenOptions::for_check. With `is_alone`
+// nothing below it is opened.
+Image* OpenRepaired(Context& context, const instar_proto_Source& source,
+                    bool is_alone);
 
 }  // namespace instar::guest

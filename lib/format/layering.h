@@ -18,6 +18,8 @@ namespace instar {
 struct BackingLink {
   ByteView name;    // empty: none
   ByteView format;  // empty: not recorded
+  // vmdk: the content id that the backing file has; this where there is none.
+  uint32_t parent_id = ~uint32_t{0};
 };
 
 // What a format's layering.cc exports, as `constinit const Layering kLayering`.
@@ -26,7 +28,7 @@ struct BackingLink {
 struct Layering {
   ByteView name;
   // Whether the image in `file` may be changed at all. Null: every one may.
-  // Errors: those of opening, kUnsupported.
+  // Errors: those of opening, kNeedsRepair.
   Status (*check)(Arena& arena, File& file);
   // Errors: kErrno, with EINVAL and ENOSPC for names that are too long.
   Status (*link)(Arena& arena, File& file, const BackingLink& link);

@@ -271,3 +271,132 @@ class RepairTest(case.ProgramTest):
         self.poke(16, struct.pack("<Q", 2))
         self.both("convert", "-n", "-O", "qed", "-f", "raw", "source",
                   "image", fmt="qed")
+
+    # ---- Layers -------------------------------------------------------------
+
+    def overlay(self, fmt="qed", base="qcow2", size="16M"):
+        """`image` above `below`, both with something in them."""
+        self.make("create", "-q", "-f", base, "below", "16M")
+        self.io("below", "write -P 1 0 1M", fmt=base)
+        self.make("create", "-q", "-f", fmt, "-b", "below", "-F", base,
+                  "image", size)
+        self.io("image", "write -P 2 512k 1M", "write -P 3 4M 128k", fmt=fmt)
+
+    def needs_check(self, name="image"):
+        with open(self.path(name), "rb") as f:
+            features = f.read(17)[16]
+        self.poke(16, bytes([features | 2]), name)
+
+    def features(self, name="image"):
+        return self.path(name).read_bytes()[16]
+
+    def test_a_qed_overlay_that_needs_a_check_is_resized(self):
+        self.overlay()
+        self.needs_check()
+        self.both("resize", "image", "64M", fmt="qed")
+        self.assertEqual(self.features(), 1)
+
+    def test_a_qed_overlay_that_needs_a_check_is_rebased(self):
+        self.make("create", "-q", "-f", "qcow2", "other", "16M")
+        for args in (["-b", "other", "-F", "qcow2"], ["-b", ""]):
+            self.overlay()
+            self.needs_check()
+            self.both("rebase", *args, "image", fmt="qed")
+            self.assertEqual(self.features() & 2, 0)
+
+    def test_unsafe_rebase_repairs_without_what_is_below(self):
+        self.overlay()
+        self.needs_check()
+        self.path("below").rename(self.path("moved"))
+        self.both("rebase", "-u", "-b", "moved", "-F", "qcow2", "image",
+                  fmt="qed")
+        self.assertEqual(self.features(), 1)
+
+    def committed(self, *args):
+        """commit by both, each with layers of its own; then the disks below
+        are the same. Returns what it ended with."""
+        for name in ("image", "below"):
+            shutil.copy(self.path(name), self.path(f"kept-{name}"))
+        want = self.qemu("commit", *args, "image")
+        theirs = self.disk("below", "qcow2")
+        for name in ("image", "below"):
+            self.path(f"kept-{name}").rename(self.path(name))
+        got = self.as_reference("commit", *args, "image")
+        self.assertEqual(got.describe(), want.describe())
+        self.assertEqual(self.disk("below", "qcow2"), theirs)
+        return got
+
+    def test_a_qed_overlay_that_needs_a_check_is_committed(self):
+        self.overlay()
+        self.needs_check()
+        self.committed()
+        self.assertEqual(self.features(), 1)
+
+    def test_a_dirty_overlay_is_committed(self):
+        self.overlay("qcow2")
+        self.poke(79, b"\1")
+        self.refcount(5, 3)
+        self.committed()
+        self.assertEqual(self.incompatible(), 0)
+
+    def test_a_dirty_base_is_repaired_without_a_word(self):
+        for args in ([], ["-d"], ["-b", "below"]):
+            self.overlay("qcow2")
+            self.poke(79, b"\1", "below")
+            self.poke(0x2000a, struct.pack(">H", 3), "below")
+            self.committed(*args)
+            self.assertEqual(self.incompatible("below"), 0)
+            self.make("check", "-q", "below")
+
+    def test_a_dirty_base_without_refcounts_keeps_its_data(self):
+        # The reference gives its clusters to others.
+        self.overlay("qcow2")
+        self.make("convert", "-O", "raw", "image", "wanted")
+        self.poke(79, b"\1", "below")
+        self.poke(0x2000a, bytes(32), "below")
+        self.succeeds(self.as_reference("commit", "-q", "image"))
+        self.make("check", "-q", "below")
+        self.make("compare", "-q", "-f", "qcow2", "-F", "raw", "below",
+                  "wanted")
+
+    def test_a_dirty_base_that_cannot_be_repaired_is_told(self):
+        self.overlay("qcow2")
+        self.poke(79, b"\1", "below")
+        self.entry_in("below", 0x10000, 0x20200)
+        before = self.path("below").read_bytes()
+        end = self.as_reference("commit", "image")
+        self.fails(end, "below", "Could not repair dirty image")
+        self.assertEqual(len(end.errors.splitlines()), 1, end.errors)
+        self.assertEqual(self.path("below").read_bytes()[:79], before[:79])
+
+    def entry_in(self, name, offset, value):
+        self.poke(offset, struct.pack(">Q", value), name)
+
+    def test_a_qed_base_that_needs_a_check_is_written(self):
+        for size in ("16M", "32M"):
+            self.overlay("qcow2", "qed", size)
+            self.make("convert", "-O", "raw", "image", "wanted")
+            self.needs_check("below")
+            self.same_commit_of_qed()
+            self.assertEqual(self.features("below"), 0)
+
+    def same_commit_of_qed(self):
+        got = self.as_reference("commit", "image")
+        self.assertEqual(self.succeeds(got), "Image committed.\n")
+        self.make("check", "-q", "-f", "qed", "below")
+        self.make("compare", "-q", "-f", "qed", "-F", "raw", "below", "wanted")
+
+    def test_both_layers_are_repaired(self):
+        self.overlay("qed", "qed")
+        self.make("convert", "-O", "raw", "image", "wanted")
+        self.needs_check()
+        self.needs_check("below")
+        self.same_commit_of_qed()
+        self.assertEqual((self.features(), self.features("below")), (1, 0))
+
+    def test_progress_begins_once_where_the_base_is_repaired(self):
+        self.overlay("qcow2")
+        self.poke(79, b"\1", "below")
+        end = self.as_reference("commit", "-p", "image")
+        self.assertEqual(end.text.count("(0.00/100%)"), 1, end.text)
+        self.assertTrue(end.text.endswith("Image committed.\n"), end.text)

@@ -75,7 +75,7 @@ bool ReportOpening(const Result<CheckResult>& result, const Image& image) {
 
 bool RunOperation(Context& context) {
   const instar_proto_RepairConfig& config = context.config->operation.repair;
-  const Image* image = OpenRepaired(context, config.image);
+  const Image* image = OpenRepaired(context, config.image, config.is_alone);
   if (image == nullptr) {
     return false;
   }

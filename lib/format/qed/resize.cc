@@ -34,11 +34,7 @@ Status Resize(Arena& arena, File& file, uint64_t bytes,
   BlockCache cache = TRY(BlockCache::Create(arena, file, 1));
   const Header header = TRY(ReadHeader(cache, file));
   if ((header.features & kNeedCheck) != 0) {
-    const ByteView what =
-        ByteView::Of("writing an image that is to be checked");
-    return Error{.fault = Fault::kUnsupported,
-                 .text = what.data(),
-                 .text_bytes = static_cast<uint32_t>(what.size())};
+    return Error{.fault = Fault::kNeedsRepair};
   }
   if (preallocation != Preallocation::kOff) {
     return ModeError(Fault::kResizeQedPreallocation, preallocation);

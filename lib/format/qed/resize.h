@@ -12,7 +12,7 @@
 namespace instar::qed {
 
 // Errors: kResizeQedPreallocation, kResizeQedSize, kResizeQedShrinks,
-// kUnsupported where the image is to be checked first, kErrno.
+// kNeedsRepair, kErrno.
 Status Resize(Arena& arena, File& file, uint64_t bytes,
               Preallocation preallocation);
 
