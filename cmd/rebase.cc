@@ -61,6 +61,8 @@ class Rebase {
   int RefuseNoBacking() const;
 
   bool HasBacking() const { return backing_ && !backing_->empty(); }
+  // Images that qemu-img refuses may change.
+  bool OwnFormats() const { return environment_.names.program == "instar"; }
   int Change(vmm::CacheMode cache, vmm::CacheMode backing_cache);
   // What the new backing file's name stands for.
   ImageSource FindBacking(const ImageSource& image) const;
@@ -78,6 +80,7 @@ class Rebase {
   std::string cache_ = "writeback";
   std::string backing_cache_ = "writeback";
   bool unsafe_ = false;
+  bool packs_ = false;
   bool progress_ = false;
   bool quiet_ = false;
 };
@@ -99,6 +102,9 @@ std::optional<int> Rebase::ReadOwn(const compat::ParsedOption& option) {
     case static_cast<int>(Opt::kSourceCache):
       backing_cache_ = option.value;
       break;
+    case static_cast<int>(Opt::kCompress):
+      packs_ = true;
+      break;
     case static_cast<int>(Opt::kProgress):
       progress_ = true;
       break;
@@ -118,7 +124,8 @@ int Rebase::RefuseNoBacking() const {
 }
 
 ImageSource Rebase::FindBacking(const ImageSource& image) const {
-  if (!HasBacking() || unsafe_)
+  const bool is_read = !unsafe_ || OwnFormats();
+  if (!HasBacking() || !is_read)
     return {};
   return FindSource(environment_,
                     vmm::ResolveReference(image.options.path, *backing_),
@@ -143,6 +150,8 @@ proto::Config Rebase::MakeConfig(const ImageSource& image,
                               compat::FindFormat(*backing_format_) == nullptr);
   rebase.set_needs_format(environment_.profile.backing_format_required);
   rebase.set_whole_units(environment_.profile.rebase_compares_whole_units);
+  rebase.set_packs(packs_);
+  rebase.set_own_formats(OwnFormats());
   rebase.set_num_workers(limits.num_vcpus);
   proto::CreateTarget identity;
   FillIdentity(image.options.path, identity);
@@ -200,7 +209,7 @@ int Rebase::Change(vmm::CacheMode cache, vmm::CacheMode backing_cache) {
   const ImageSource backing = FindBacking(*image);
   const bool has_format =
       !backing_format_ || compat::FindFormat(*backing_format_) != nullptr;
-  if (!backing.problem.empty() && has_format)
+  if (!backing.problem.empty() && has_format && !unsafe_)
     return PrintError(environment_, backing.problem);
   vmm::Outputs outputs = OutputsFor(*image, cache);
   outputs.data_file = FindDataFile(environment_, *image);

@@ -67,14 +67,25 @@ Result<bool> LayerMove::Place(Item& item) {
     // What is stored needs bytes, be they zeroes.
     wanted[0] = !first_is_zero || (!second_is_zero && !work.is_past_end);
   }
-  const uint64_t length = AlignDown(work.length + 511, 512);
-  const uint64_t count = (wanted[0] ? 1U : 0U) + (wanted[1] ? 1U : 0U);
+  // What is packed ends with a whole cluster, and comes out elsewhere.
+  const bool packs = options_.packing != nullptr && wanted[0] &&
+                     work.kind == LayerWork::Kind::kCompare;
+  const uint64_t unit = packs ? options_.packing->cluster_bytes() : 512;
+  const uint64_t misfit = work.position & (unit - 1);
+  const uint64_t length =
+      AlignDown(misfit + work.length + unit - 1, unit) - misfit;
+  const uint64_t count =
+      (wanted[0] ? 1U : 0U) + (wanted[1] ? 1U : 0U) + (packs ? 1U : 0U);
   if (count != 0) {
     const MutableBytes room = data_.Take(count * length);
     if (room.empty()) {
       return false;
     }
-    uint64_t at = 0;
+    uint64_t at = packs ? length : 0;
+    if (packs) {
+      item.piece.out = room.Prefix(length);
+      item.piece.data = TRY(room.Slice(length, length));
+    }
     for (int i = 0; i < kSides; ++i) {
       if (wanted[i]) {
         item.sides[i] = TRY(room.Slice(at, work.length));

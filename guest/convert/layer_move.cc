@@ -35,9 +35,13 @@ Result<LayerMove*> LayerMove::Create(Context& context, LayerPlan& plan,
   Transfer* transfers = TRY(arena.NewArray<Transfer>(kMaxTransfers));
   const MutableBytes place =
       TRY(arena.Allocate(sizeof(LayerMove), alignof(LayerMove)));
-  return new (place.data())
+  auto* move = new (place.data())
       LayerMove(context, plan, target, unpacking, long_cluster, options, data,
                 packed, items, transfers);
+  if (options.packing != nullptr) {
+    TRY(move->PreparePacking(arena));
+  }
+  return move;
 }
 
 bool LayerMove::Run() {
@@ -46,13 +50,16 @@ bool LayerMove::Run() {
     moved |= Fill();
     moved |= requests_->Poll();
     moved |= CollectUnpacked();
+    moved |= Pack();
     moved |= Store();
     moved |= Release();
     if (is_planned_ && released_ == planned_) {
       break;
     }
     if (!moved && !failed_) {
-      unpacking_->Wait(*requests_, [this] { return CollectUnpacked(); });
+      Workers::Get().WaitFor(
+          *requests_, unpacking_->HasRunning() || stored_ < pushed_,
+          [this] { return CollectUnpacked() || CanStore(); });
     }
   }
   return !failed_;

@@ -2,7 +2,7 @@
 // a chain: from one chain, which may be compared with another, into an image
 // that exists. Many pieces are on their way at a time.
 //
-//   plan -> read -> unpack -> (compare ->) allocate -> write -> release
+//   plan -> read -> unpack -> (compare, pack ->) allocate -> write -> release
 //
 // Pieces are planned and allocated in order, so that the same command always
 // makes the same bytes. The target's metadata is not written before the data
@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "guest/convert/layer_packing.h"
 #include "guest/rt/buffer_ring.h"
 #include "guest/rt/context.h"
 #include "guest/rt/findings.h"
@@ -59,6 +60,8 @@ struct LayerMoveOptions {
   uint64_t unit = 512;       // of a comparison, bytes, a power of two
   uint64_t total_bytes = 0;  // of the disk
   bool may_unmap = false;    // of zeroes
+  // Clusters of kCompare pieces are packed, and `unit` is a cluster. Null: not.
+  LayerPacking* packing = nullptr;
   // What failures are told as.
   instar_proto_Stage plan_stage = instar_proto_Stage_STAGE_STATUS;
   instar_proto_Stage read_stages[kSides] = {instar_proto_Stage_STAGE_READ,
@@ -98,6 +101,7 @@ class LayerMove {
     uint32_t reads = 0;   // reads and unpacks that are not done
     uint32_t writes = 0;  // not done
     uint64_t planned_to = 0;
+    PackedPiece piece;  // where Packs()
   };
 
   struct Transfer {
@@ -118,14 +122,23 @@ class LayerMove {
             MutableBytes packed, Item* items, Transfer* transfers);
 
   Item& ItemAt(uint64_t sequence) { return items_[sequence % kMaxItems]; }
+  bool Packs(const Item& item) const {
+    return options_.packing != nullptr && !item.sides[0].empty() &&
+           item.work.kind == LayerWork::Kind::kCompare;
+  }
+  // Whether there is an item to store.
+  bool CanStore();
 
   // The stages; each says whether it moved anything.
   bool Plan();
   bool Fill();
   bool CollectUnpacked();
+  bool Pack();
   bool Store();
   bool Release();
 
+  // Makes room for what the items need to be packed. Errors: kNoMemory.
+  Status PreparePacking(Arena& arena);
   // False: there is no room now.
   Result<bool> Place(Item& item);
   Result<bool> IsZero(int side, uint64_t position, uint64_t length);
@@ -139,6 +152,8 @@ class LayerMove {
 
   Status StoreItem(Item& item);
   Status StoreDifferences(Item& item);
+  Status StoreClusters(Item& item);
+  Status StorePacked(MutableBytes packed, uint64_t position);
   Status StoreZeroes(uint64_t position, uint64_t length);
   Status StoreData(MutableBytes bytes, uint64_t position);
 
@@ -163,14 +178,16 @@ class LayerMove {
   Item* items_;
   Transfer* free_transfers_ = nullptr;
 
-  // Sequence numbers: released_ <= stored_ <= filled_ <= planned_.
+  // Sequence numbers: released_ <= stored_ <= pushed_ <= filled_ <= planned_.
   uint64_t planned_ = 0;
   uint64_t filled_ = 0;
+  uint64_t pushed_ = 0;  // handed out to be packed, or not to be packed
   uint64_t stored_ = 0;
   uint64_t released_ = 0;
-  bool is_planned_ = false;  // all of it
-  bool is_placed_ = false;   // item filled_ has its buffers
-  int fill_side_ = 0;        // where the filling of item filled_ is
+  bool is_planned_ = false;       // all of it
+  bool is_placed_ = false;        // item filled_ has its buffers
+  uint32_t* clusters_ = nullptr;  // what was made of those of all items
+  int fill_side_ = 0;             // where the filling of item filled_ is
   uint64_t fill_offset_ = 0;
   uint32_t writes_ = 0;
   uint64_t reported_ = 0;  // progress, bytes

@@ -1,31 +1,22 @@
 // Storing the pieces of a move where the target makes room for them.
+#include "guest/convert/differing.h"
 #include "guest/convert/layer_move.h"
 #include "guest/rt/slot_file.h"
 #include "lib/base/checked.h"
-#include "lib/convert/equal.h"
-#include "lib/convert/split.h"
 
 namespace instar::guest {
-namespace {
 
-// Whether [offset, +length) differs between the two, of which an empty one is
-// zeroes.
-bool Differs(ByteView a, ByteView b, uint64_t offset, uint64_t length) {
-  const uint64_t sectors = DivRoundUp(length, convert::kSectorBytes);
-  if (a.empty() || b.empty()) {
-    const ByteView part = (a.empty() ? b : a).Slice(offset, length).value();
-    return convert::FirstNonzeroSector(part) < sectors;
+bool LayerMove::CanStore() {
+  if (stored_ == pushed_) {
+    return false;
   }
-  return convert::FirstDifferentSector(a.Slice(offset, length).value(),
-                                       b.Slice(offset, length).value()) <
-         sectors;
+  const Item& item = ItemAt(stored_);
+  return item.reads == 0 && (!Packs(item) || IsDone(item.piece.task) != 0);
 }
-
-}  // namespace
 
 bool LayerMove::Store() {
   bool moved = false;
-  while (!failed_ && stored_ < filled_ && ItemAt(stored_).reads == 0) {
+  while (!failed_ && CanStore()) {
     Item& item = ItemAt(stored_);
     const Status stored = StoreItem(item);
     if (!stored.ok()) {
@@ -49,7 +40,7 @@ Status LayerMove::StoreItem(Item& item) {
     case LayerWork::Kind::kCompare:
       break;
   }
-  return StoreDifferences(item);
+  return Packs(item) ? StoreClusters(item) : StoreDifferences(item);
 }
 
 // Units that differ and adjoin go together.

@@ -132,7 +132,8 @@ class Target {
   // Makes room for the cluster at `offset`, packed into `packed_bytes`, which
   // are fewer than the cluster has but for PackRules::always, and says where
   // the caller must write prefix, packed bytes and zeroes, in one. Fills in
-  // `prefix`. REQUIRES: Packing().ok(), offset is a multiple of cluster_size().
+  // `prefix`. REQUIRES: offset is a multiple of cluster_size(). Errors: as
+  // Packing.
   virtual Result<WriteExtent> AllocatePacked(uint64_t /*offset*/,
                                              uint64_t /*packed_bytes*/,
                                              MutableBytes /*prefix*/) {

@@ -45,8 +45,14 @@ class Rebase {
 
   Image* OpenAlone();
   bool OpenNext();
+  bool OpenNextAlone();
   bool ClaimNext();
+  bool IsOwnVmdk() const;
+  bool CheckParents();
+  uint64_t ClusterBytes() const;
   uint64_t UnitBytes() const;
+  bool CanPack() const;
+  Result<LayerPacking*> MakePacking(const Target& target, uint32_t num_vcpus);
   bool CheckLink();
   bool Move();
   bool Link();
@@ -78,7 +84,11 @@ Image* Rebase::OpenAlone() {
   }
   const bool is_raw = image.value()->facts().format.Equals(ByteView::Of("raw"));
   const uint32_t flags = is_raw ? kClaimRaw : kClaimFormat;
-  const Status claimed = ClaimImage(*image.value(), flags, flags);
+  Status claimed = Claim(*file.value(), flags);
+  if (claimed.ok()) {
+    // Other parts of the image are open for reading.
+    claimed = ClaimImage(*image.value(), abi::kClaimRead, abi::kClaimRead);
+  }
   if (!claimed.ok()) {
     Failed(claimed.error(), kStage, slot);
     return nullptr;
@@ -134,16 +144,67 @@ bool Rebase::OpenNext() {
   return ClaimNext();
 }
 
+// In unsafe mode, where nothing but its id is wanted.
+bool Rebase::OpenNextAlone() {
+  constexpr instar_proto_Stage kStage = instar_proto_Stage_STAGE_REBASE_NEXT;
+  const Result<File*> file =
+      opener_.OpenOutput(instar_proto_Role_ROLE_TARGET_BACKING);
+  if (!file.ok()) {
+    return Failed(file.error(), kStage, 0);
+  }
+  const Result<Image*> image =
+      OpenImage(context_.arena, *file.value(), ViewOf(config_.backing.format),
+                ViewOf(config_.backing.filename), opener_,
+                OpenOptionsOf(context_, config_.backing));
+  if (!image.ok()) {
+    return Failed(image.error(), kStage, file.value()->slot());
+  }
+  next_ = image.value();
+  return true;
+}
+
+bool Rebase::IsOwnVmdk() const {
+  return config_.own_formats && top_->facts().vmdk != nullptr;
+}
+
+// A vmdk image knows its parent by its content: it reads from no other.
+bool Rebase::CheckParents() {
+  if (next_ != nullptr && next_->facts().vmdk == nullptr) {
+    return FailedLink({.fault = Fault::kRebaseVmdkParent});
+  }
+  const Image* old = top_->backing();
+  const bool fits = old == nullptr ||
+                    (old->facts().vmdk != nullptr &&
+                     old->facts().vmdk->cid == top_->facts().vmdk->parent_cid);
+  return fits ||
+         Failed({.fault = Fault::kErrno, .error = kEinval},
+                instar_proto_Stage_STAGE_REBASE_OLD, top_->file().slot());
+}
+
+uint64_t Rebase::ClusterBytes() const {
+  return Min(Max(top_->facts().cluster_size, 512), LayerWork::kMaxBytes);
+}
+
 uint64_t Rebase::UnitBytes() const {
   const ImageFacts& facts = top_->facts();
   const bool is_split = facts.qcow2 != nullptr && facts.qcow2->extended_l2;
-  const uint64_t unit = facts.cluster_size / (is_split ? kSubclusters : 1);
-  return Min(Max(unit, 512), LayerWork::kMaxBytes);
+  return Max(ClusterBytes() / (is_split ? kSubclusters : 1), 512);
+}
+
+// What qemu-img knows to pack clusters, be it good for a rebase or not.
+bool Rebase::CanPack() const {
+  const ByteView format = top_->facts().format;
+  return format.Equals(ByteView::Of("qcow2")) ||
+         format.Equals(ByteView::Of("qcow")) ||
+         (format.Equals(ByteView::Of("vmdk")) && !config_.own_formats);
 }
 
 // What qemu-img finds wrong with the new name only when all is stored.
 bool Rebase::CheckLink() {
-  layering_ = FindLayering(top_->facts().format);
+  const bool is_vmdk = top_->facts().vmdk != nullptr;
+  layering_ = is_vmdk && !config_.own_formats
+                  ? nullptr
+                  : FindLayering(top_->facts().format);
   const bool names = config_.backing_file.size != 0;
   if (names && config_.backing_format.size == 0 && config_.needs_format) {
     return FailedLink({.fault = Fault::kRebaseFormatMissing});
@@ -155,8 +216,22 @@ bool Rebase::CheckLink() {
     return true;
   }
   const Status checked = layering_->check(context_.arena, top_->file());
+  if (is_vmdk) {
+    return checked.ok() ? CheckParents() : FailedLink(checked.error());
+  }
   return checked.ok() || Failed(checked.error(), instar_proto_Stage_STAGE_OPEN,
                                 top_->file().slot());
+}
+
+// Null: nothing is packed.
+Result<LayerPacking*> Rebase::MakePacking(const Target& target,
+                                          uint32_t num_vcpus) {
+  if (!config_.packs) {
+    return static_cast<LayerPacking*>(nullptr);
+  }
+  LayerPacker* packer =
+      TRY(LayerPacker::Create(context_.arena, target, num_vcpus));
+  return static_cast<LayerPacking*>(packer);
 }
 
 bool Rebase::Move() {
@@ -168,17 +243,24 @@ bool Rebase::Move() {
   }
   const uint64_t max_cluster_bytes = Max(
       MaxClusterBytes(*top_), next_ == nullptr ? 512 : MaxClusterBytes(*next_));
-  Unpacking unpacking(context_.arena, max_cluster_bytes,
-                      config_.num_workers == 0 ? 1 : config_.num_workers);
+  const uint32_t num_vcpus = config_.num_workers == 0 ? 1 : config_.num_workers;
+  Unpacking unpacking(context_.arena, max_cluster_bytes, num_vcpus);
   LongCluster long_cluster(context_.arena, unpacking, max_cluster_bytes);
-  const uint64_t unit = UnitBytes();
+  const Result<LayerPacking*> packing = MakePacking(*changed.target, num_vcpus);
+  if (!packing.ok()) {
+    return Failed(packing.error(), instar_proto_Stage_STAGE_REBASE_WRITE,
+                  top_->file().slot());
+  }
   RebasePlan plan(*top_, next_,
-                  {.unit = unit, .whole_units = config_.whole_units});
+                  {.unit = UnitBytes(),
+                   .whole_units = config_.whole_units,
+                   .cluster = ClusterBytes()});
   const Result<LayerMove*> move = LayerMove::Create(
       context_, plan, *changed.target, unpacking, long_cluster,
       {.sides = {top_->backing(), next_},
-       .unit = unit,
+       .unit = UnitBytes(),
        .total_bytes = top_->virtual_size(),
+       .packing = packing.value(),
        .plan_stage = instar_proto_Stage_STAGE_REBASE_STATUS,
        .read_stages = {instar_proto_Stage_STAGE_REBASE_OLD,
                        instar_proto_Stage_STAGE_REBASE_NEW},
@@ -197,10 +279,12 @@ bool Rebase::Move() {
 }
 
 bool Rebase::Link() {
-  const Status linked =
-      layering_->link(context_.arena, top_->file(),
-                      {.name = ViewOf(config_.backing_file),
-                       .format = ViewOf(config_.backing_format)});
+  BackingLink link = {.name = ViewOf(config_.backing_file),
+                      .format = ViewOf(config_.backing_format)};
+  if (next_ != nullptr && next_->facts().vmdk != nullptr) {
+    link.parent_id = next_->facts().vmdk->cid;
+  }
+  const Status linked = layering_->link(context_.arena, top_->file(), link);
   return linked.ok() || FailedLink(linked.error());
 }
 
@@ -210,12 +294,18 @@ bool Rebase::Run() {
     return false;
   }
   ReportImage(*top_);
+  if (config_.packs && !CanPack()) {
+    return Failed({.fault = Fault::kRebaseNoPacking},
+                  instar_proto_Stage_STAGE_REBASE_NEXT, 0);
+  }
   if (config_.has_wrong_format) {
     return Failed({.fault = Fault::kRebaseFormatUnknown},
                   instar_proto_Stage_STAGE_REBASE_NEXT, 0);
   }
-  const bool opens_next = !config_.is_unsafe && config_.backing_file.size != 0;
-  if (opens_next && !OpenNext()) {
+  const bool names = config_.backing_file.size != 0;
+  const bool opens_next = names && !config_.is_unsafe;
+  const bool looks_at_next = names && config_.is_unsafe && IsOwnVmdk();
+  if ((opens_next && !OpenNext()) || (looks_at_next && !OpenNextAlone())) {
     return false;
   }
   return CheckLink() && (config_.is_unsafe || Move()) && Link();

@@ -48,11 +48,12 @@ Result<LayerWork> RebasePlan::Next() {
       position_ += unchanged;
       continue;
     }
-    const uint64_t start = position_;
+    uint64_t start = position_;
     uint64_t end = start + length;
     if (rules_.whole_units) {
+      start = AlignDown(start, rules_.unit);
       end = Min(AlignDown(end + rules_.unit - 1, rules_.unit), size_);
-      end = Min(end, start + LayerWork::kMaxBytes);
+      end = Min(end, AlignDown(start, rules_.cluster) + LayerWork::kMaxBytes);
     } else {
       end = start < old_size_ ? Min(end, old_size_) : end;
       end = start < next_size_ ? Min(end, next_size_) : end;

@@ -12,8 +12,10 @@ namespace instar::guest {
 
 struct RebaseRules {
   uint64_t unit = 512;  // what is stored at least, bytes, a power of two
-  // Pieces are whole units, wherever the old backing file ends.
+  // Pieces are whole units, wherever the old backing file ends, and as far as
+  // units are parts of them, whole clusters.
   bool whole_units = false;
+  uint64_t cluster = 512;  // bytes, a power of two, at most kMaxBytes
 };
 
 class RebasePlan final : public LayerPlan {

@@ -40,6 +40,9 @@ Result<WriteExtent> Qcow2Target::AllocatePacked(uint64_t offset,
                                                 uint64_t packed_bytes,
                                                 MutableBytes /*prefix*/) {
   constexpr uint64_t kSector = 512;
+  if (geometry_.external_data) {
+    return Error{.fault = Fault::kErrno, .error = kEopnotsupp};
+  }
   INSTAR_CHECK(packed_bytes != 0 && packed_bytes < geometry_.cluster_bytes());
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
