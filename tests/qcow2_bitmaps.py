@@ -55,3 +55,10 @@ def read(path):
                 flags, kind, granularity, _bits(f, table, entries, cluster))
             at += (24 + extra + name + 7) // 8 * 8
     return found
+
+
+def set_first_flags(path, flags):
+    """Gives the first bitmap of the directory other flags."""
+    with open(path, "r+b") as f:
+        f.seek(_directory(f)[2] + 12)
+        f.write(struct.pack(">I", flags))

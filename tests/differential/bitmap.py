@@ -11,23 +11,14 @@ nothing wrong with any image.
   bitmap.py [--bin PROGRAM] [--seed N] [--cases N] [--jail JAIL]...
   bitmap.py --seed N --only CASE
 """
-import argparse
-import concurrent.futures
-import os
 import pathlib
 import random
-import re
-import shutil
 import struct
-import subprocess
 import sys
-import tempfile
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
-import program as programs
-import report
+from differential import cases
 
-NODE = re.compile(rb"#block\d+")  # a number and random digits
 NAMES = ["a", "b", "longer-name"]
 ACTIONS = ["--add", "--remove", "--clear", "--enable", "--disable", "--merge"]
 BITMAPS_EXTENSION, IN_USE = 0x23852875, 1
@@ -141,34 +132,16 @@ class History:
         return [*argv, ["one", "two"][which]]
 
 
-class Pair:
-    """The two directories."""
+class Comparison:
+    """What there is to compare in the two directories."""
 
-    def __init__(self, args, top, jail):
-        self.args = args
-        self.jail = jail
-        self.ours, self.theirs = top / "ours", top / "theirs"
-        self.ours.mkdir()
-        self.theirs.mkdir()
-
-    def both(self, argv):
-        for directory in (self.ours, self.theirs):
-            subprocess.run(argv, cwd=directory, check=False,
-                           stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
+    def __init__(self, pair):
+        self.pair = pair
+        self.ours, self.theirs = pair.ours, pair.theirs
 
     def step(self, argv):
         """Carries it out in both; what differs, or nothing."""
-        argv = ["qemu-img", *argv]
-        want = programs.run(self.args.ref, argv, self.theirs)
-        got = programs.run(
-            self.args.bin, argv, self.ours, programs.environment(
-                self.ours, INSTAR_JAIL=self.jail,
-                INSTAR_QEMU_VERSION=programs.REFERENCE_VERSION))
-        if (want.code, want.out, NODE.sub(b"#block", want.err)) != (
-                got.code, got.out, NODE.sub(b"#block", got.err)):
-            return f"expected {want.describe()}got {got.describe()}"
-        return self.difference()
+        return self.pair.carry_out(argv)[1] or self.difference()
 
     def difference(self):
         for path in sorted(self.theirs.iterdir()):
@@ -183,44 +156,20 @@ class Pair:
 
     def check(self):
         for path in sorted(self.ours.glob("[otc]*")):
-            end = programs.run(self.args.ref,
-                               ["qemu-img", "check", "-q", "-f", "qcow2",
-                                path.name], self.ours)
+            end = self.pair.reference(self.ours, "check", "-q", "-f", "qcow2",
+                                      path.name)
             if end.code != 0:
                 return f"check of {path.name}: {end.describe()}"
         return ""
 
 
-class Bitmaps:
-    def __init__(self, args, tally):
-        self.args = args
-        self.tally = tally
-        self.jails = programs.jails(
-            args.jail or programs.JAILS, tally, "histories of bitmaps",
-            args.cases)
+class Bitmaps(cases.Cases):
+    kind = "bitmap"
+    what = "histories of bitmaps"
 
-    def run_case(self, number):
-        for jail in self.jails:
-            with tempfile.TemporaryDirectory(prefix="bitmap-") as name:
-                log = []
-                text = self.one(number, jail, pathlib.Path(name), log)
-                if text:
-                    self.tally.fail(f"{self.args.seed}-{number}-{jail}",
-                                    "\n".join(log) + "\n" + text)
-                    self.keep(number, jail, pathlib.Path(name), log, text)
-                else:
-                    self.tally.ok()
-
-    def keep(self, number, jail, directory, log, text):
-        kept = (programs.ROOT / "build/failures" /
-                f"bitmap-{self.args.seed}-{number}-{jail}")
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(directory, kept)
-        (kept / "log").write_text("\n".join(log) + "\n" + text)
-
-    def one(self, number, jail, directory, log):
-        r = random.Random(f"bitmap/{self.args.seed}/{number}")
-        pair = Pair(self.args, directory, jail)
+    def one(self, number, pair, log):
+        r = self.random(number)
+        comparison = Comparison(pair)
         history = History(r)
         pair.both(["truncate", "-s", "1M", "base.raw"])
         sizes = []
@@ -246,37 +195,13 @@ class Bitmaps:
                 continue
             argv = history.convert() if what < 0.4 else history.bitmap()
             log.append("qemu-img " + " ".join(argv))
-            text = pair.step(argv)
+            text = comparison.step(argv)
             if not text and not damaged:
-                text = pair.check()
+                text = comparison.check()
             if text:
                 return text
         return ""
 
 
-def main():
-    p = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--bin", type=os.path.abspath, default=programs.PROGRAM)
-    p.add_argument("--ref", default=programs.REFERENCE)
-    p.add_argument("--seed", type=int,
-                   default=random.SystemRandom().randrange(1 << 31),
-                   help="default: a new one, which is printed")
-    p.add_argument("--cases", type=int, default=40, help="in each jail")
-    p.add_argument("--only", type=int, metavar="CASE")
-    p.add_argument("--jail", action="append", choices=programs.JAILS)
-    p.add_argument("--jobs", type=int, default=os.cpu_count())
-    args = p.parse_args()
-    print(f"seed {args.seed}")
-    tally = report.Tally()
-    bitmaps = Bitmaps(args, tally)
-    numbers = range(args.cases) if args.only is None else [args.only]
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for done in [pool.submit(bitmaps.run_case, n) for n in numbers]:
-            done.result()
-    return tally.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.main(__doc__, 40, Bitmaps))

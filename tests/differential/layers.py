@@ -12,16 +12,11 @@ of every image contents, info, map and check must agree.
 import json
 import pathlib
 import random
-import re
-import subprocess
 import sys
-import tempfile
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
-import program as programs
 from differential import cases
 
-NODE = re.compile(r"#block\d+")
 VARYING = ("actual-size", "date-sec", "date-nsec", "cid", "parent-cid")
 PLACES = ("fragmented-clusters", "image-end-offset")
 
@@ -151,94 +146,68 @@ def without(facts, keys):
     return facts
 
 
-class Runner:
-    def __init__(self, args, tally):
-        self.args, self.tally = args, tally
-        self.jails = args.jail or [j for j in programs.JAILS if j != "kvm"
-                                   or not programs.why_no_kvm()]
+class Layers(cases.Cases):
+    kind = "layers"
+    what = "histories of backing chains"
 
-    def ours(self, jail):
-        return lambda args, cwd: programs.run(
-            self.args.bin, ["qemu-img", *args], cwd, programs.environment(
-                cwd, INSTAR_JAIL=jail,
-                INSTAR_QEMU_VERSION=programs.REFERENCE_VERSION))
-
-    def theirs(self, args, cwd):
-        return programs.run(self.args.ref, ["qemu-img", *args], cwd)
-
-    def run_case(self, number):
-        for jail in self.jails:
-            with tempfile.TemporaryDirectory(prefix="layers-") as scratch:
-                problem = self.history(number, jail, pathlib.Path(scratch))
-            name = f"layers {number} {jail}"
-            if problem:
-                self.tally.fail(name, problem)
-            else:
-                self.tally.ok()
-
-    def history(self, number, jail, scratch):
+    def one(self, number, pair, log):
         r = random.Random(f"{self.args.seed} {number}")
         history = History(r)
-        one, two = scratch / "one", scratch / "two"
-        one.mkdir()
-        two.mkdir()
-        below, said = None, []
+        below = None
         for i in range(r.randint(2, 4)):
             args = history.new_image(f"i{i}", below)
             # Copies would lack holes, or have more of them.
-            if any(self.theirs(args, where).code for where in (one, two)):
-                return None  # what cannot be made is no case
+            if any(pair.reference(where, *args).code
+                   for where in (pair.ours, pair.theirs)):
+                return ""  # what cannot be made is no case
             if r.random() < 0.9:
-                commands = history.writes(history.images[-1])
-                for where in (one, two):
-                    self.io(history.images[-1], commands, where)
+                self.write(pair, history, history.images[-1])
             # A side branch now and then.
             if below is None or r.random() < 0.8:
                 below = history.images[-1]
-            said.append(args)
+            log.append(" ".join(args))
         for _ in range(r.randint(1, 4)):
             if all(image.below is None for image in history.images):
                 break
             args, link = history.step()
-            said.append(args)
-            ours, theirs = self.ours(jail)(args, one), self.theirs(args, two)
-            a, b = ours.describe(), theirs.describe()
-            if NODE.sub("", a) != NODE.sub("", b):
-                return f"{said}\nours: {a}\ntheirs: {b}"
-            problem = self.compare(history, one, two)
-            if problem:
-                return f"{said}\n{problem}"
-            if theirs.code == 0 and link:
+            log.append("qemu-img " + " ".join(args))
+            want, text = pair.carry_out(args)
+            text = text or self.compare(history, pair)
+            if text:
+                return text
+            if want.code == 0 and link:
                 link[0].below = link[1]
             for image in history.images:
-                self.refresh(image, two)
+                self.refresh(image, pair)
             if r.random() < 0.5:
                 image = r.choice(history.images)
-                commands = history.writes(image)
-                said.append([image.name, commands])
-                for where in (one, two):
-                    self.io(image, commands, where)
-        return None
+                log.append(" ".join(self.write(pair, history, image)))
+        return ""
 
-    def refresh(self, image, where):
-        end = self.theirs(["info", "-f", image.fmt, "--output=json",
-                           image.name], where)
+    @staticmethod
+    def refresh(image, pair):
+        end = pair.reference(pair.theirs, "info", "-f", image.fmt,
+                             "--output=json", image.name)
         image.size = json.loads(end.text)["virtual-size"]
 
     @staticmethod
-    def io(image, commands, where):
+    def write(pair, history, image):
+        """Returns the command."""
         argv = ["qemu-io", "-f", image.fmt]
-        for command in commands:
+        for command in history.writes(image):
             argv += ["-c", command]
-        subprocess.run([*argv, image.name], cwd=where, check=False,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        argv.append(image.name)
+        pair.both(argv)
+        return argv
 
-    def compare(self, history, one, two):
+    @staticmethod
+    def compare(history, pair):
         for image in history.images:
             for args in (["info", "--output=json"], ["map", "--output=json"],
                          ["check", "--output=json"]):
                 args = [*args, "-f", image.fmt, image.name]
-                a, b = self.theirs(args, one), self.theirs(args, two)
+                a, b = (pair.reference(where, *args)
+                        for where in (pair.ours, pair.theirs))
                 x, y = a.text, b.text
                 if args[0] == "info" and not a.code and not b.code:
                     x = without(json.loads(x), VARYING)
@@ -254,12 +223,12 @@ class Runner:
                 if (a.code, a.errors, x) != (b.code, b.errors, y):
                     return (f"{' '.join(args)}:\nours {a.describe()}\n"
                             f"theirs {b.describe()}")
-            end = self.theirs(
-                ["compare", "-f", image.fmt, "-F", image.fmt,
-                 str(one / image.name), str(two / image.name)], one)
+            end = pair.reference(
+                pair.ours, "compare", "-f", image.fmt, "-F", image.fmt,
+                image.name, str(pair.theirs / image.name))
             if end.code:
                 return f"{image.name}: {end.describe()}"
-        return None
+        return ""
 
 
 def joined(entries):
@@ -276,4 +245,4 @@ def joined(entries):
 
 
 if __name__ == "__main__":
-    sys.exit(cases.main(__doc__, 150, Runner))
+    sys.exit(cases.main(__doc__, 150, Layers))

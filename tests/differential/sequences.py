@@ -5,39 +5,26 @@ against the real qemu-img.
 Two equal directories; the reference makes the same chain of images in each and
 writes the same data between the steps; each step is done in one by the program
 and in the other by the reference. After each, exit status and messages, what
-every image, every snapshot and every bitmap holds, `info`, `map` without places, and `check`
-must agree.
+every image, every snapshot and every bitmap holds, `info`, `map` without
+places, and `check` must agree.
 
   sequences.py [--bin PROGRAM] [--seed N] [--cases N] [--jail JAIL]...
   sequences.py --seed N --only CASE
 """
 import json
 import pathlib
-import random
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 import mapped
 import program as programs
+import qcow2_bitmaps
 from differential import cases, chain_history
 
-NODE = re.compile(rb"#block\d+")
-# What `check` prints of where clusters are.
-PLACES = re.compile(rb"[\d.]+% fragmented|(?<=Image end offset: )\d+")
 # Numbers of `check` that do not depend on where clusters are.
 COUNTS = ("corruptions", "leaks", "check-errors", "total-clusters",
           "allocated-clusters", "compressed-clusters")
 DATES = ("date-sec", "date-nsec", "vm-clock-sec", "vm-clock-nsec")
-
-
-def words(end):
-    """How a command ended, without what is left to each program."""
-    return (end.code, PLACES.sub(b"", end.out),
-            NODE.sub(b"#block", end.err))
 
 
 class Copy:
@@ -46,7 +33,6 @@ class Copy:
     def __init__(self, directory, reference):
         self.directory = directory
         self.reference = reference
-        directory.mkdir()
 
     def ask(self, *args):
         return programs.run(self.reference, ["qemu-img", *args],
@@ -89,6 +75,7 @@ class Copy:
                  "info": self.info(name, fmt), "map": self.map(name, fmt)}
         if fmt == "qcow2":
             found["check"] = self.check(name)
+            found["bitmaps"] = qcow2_bitmaps.read(self.directory / name)
             if isinstance(found["info"], dict):
                 for snapshot in found["info"].get("snapshots", []):
                     which = snapshot["name"]
@@ -111,71 +98,36 @@ def differs(want, got):
     return ""
 
 
-class Sequences:
-    def __init__(self, args, tally):
-        self.args = args
-        self.tally = tally
-        self.jails = programs.jails(args.jail or programs.JAILS, tally,
-                                    "sequences of changes", args.cases)
+class Sequences(cases.Cases):
+    kind = "sequence"
+    what = "sequences of changes"
 
-    def run_case(self, number):
-        for jail in self.jails:
-            with tempfile.TemporaryDirectory(prefix="sequence-") as name:
-                log = []
-                text = self.one(number, jail, pathlib.Path(name), log)
-                if text:
-                    self.tally.fail(f"{self.args.seed}-{number}-{jail}",
-                                    "\n".join(log) + "\n" + text)
-                    self.keep(number, jail, pathlib.Path(name), log, text)
-                else:
-                    self.tally.ok()
-
-    def keep(self, number, jail, directory, log, text):
-        kept = (programs.ROOT / "build/failures" /
-                f"sequence-{self.args.seed}-{number}-{jail}")
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(directory, kept)
-        (kept / "log").write_text("\n".join(log) + "\n" + text)
-
-    def one(self, number, jail, directory, log):
-        """What went wrong, or nothing."""
-        r = random.Random(f"sequence/{self.args.seed}/{number}")
-        copies = [Copy(directory / name, self.args.ref)
-                  for name in ("ours", "theirs")]
+    def one(self, number, pair, log):
+        r = self.random(number)
+        copies = [Copy(directory, self.args.ref)
+                  for directory in (pair.ours, pair.theirs)]
         history = chain_history.ChainHistory(r, self.args.formats)
         for argv in history.beginning():
             log.append(" ".join(argv))
-            self.in_both(copies, argv)
+            pair.both(argv)
         for _ in range(r.randint(4, 10)):
             if r.random() < 0.35:
                 argv = history.write()
                 log.append(" ".join(argv))
-                self.in_both(copies, argv)
+                pair.both(argv)
                 continue
             argv = history.change()
             log.append("qemu-img " + " ".join(argv))
-            text = self.step(copies, argv, jail, history)
+            text = self.step(pair, copies, argv, history)
             if text:
                 return text
         return ""
 
-    @staticmethod
-    def in_both(copies, argv):
-        for copy in copies:
-            subprocess.run(argv, cwd=copy.directory, check=False,
-                           stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-
-    def step(self, copies, argv, jail, history):
+    def step(self, pair, copies, argv, history):
         ours, theirs = copies
-        argv = ["qemu-img", *argv]
-        want = programs.run(self.args.ref, argv, theirs.directory)
-        got = programs.run(
-            self.args.bin, argv, ours.directory, programs.environment(
-                ours.directory, INSTAR_JAIL=jail,
-                INSTAR_QEMU_VERSION=programs.REFERENCE_VERSION))
-        if words(want) != words(got):
-            return f"expected {want.describe()}got {got.describe()}"
+        want, text = pair.carry_out(argv)
+        if text:
+            return text
         if want.code:
             self.drop_leaks(copies, history)
         for name, fmt in history.images.items():

@@ -15,15 +15,10 @@ check must find nothing wrong.
 import hashlib
 import json
 import pathlib
-import random
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
-import program as programs
 from differential import cases
 
 NAMES = ["a", "b", "2", "with space"]
@@ -123,37 +118,20 @@ class History:
         return self.snapshot() if self.r.random() < 0.75 else self.amend()
 
 
-class Pair:
-    """The two directories."""
+class Comparison:
+    """What there is to compare in the two directories."""
 
-    def __init__(self, args, top, jail):
-        self.args = args
-        self.jail = jail
-        self.ours, self.theirs = top / "ours", top / "theirs"
-        self.ours.mkdir()
-        self.theirs.mkdir()
-
-    def both(self, argv):
-        for directory in (self.ours, self.theirs):
-            subprocess.run(argv, cwd=directory, check=False,
-                           stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
+    def __init__(self, pair):
+        self.ours, self.theirs = pair.ours, pair.theirs
+        self.reference = pair.reference
+        self.pair = pair
+        self.failed = False
 
     def step(self, argv):
         """Carries it out in both; what differs, or nothing."""
-        argv = ["qemu-img", *argv]
-        want = programs.run(self.args.ref, argv, self.theirs)
-        got = programs.run(
-            self.args.bin, argv, self.ours, programs.environment(
-                self.ours, INSTAR_JAIL=self.jail,
-                INSTAR_QEMU_VERSION=programs.REFERENCE_VERSION))
-        if (want.code, want.out, want.err) != (got.code, got.out, got.err):
-            return f"expected {want.describe()}got {got.describe()}"
+        want, text = self.pair.carry_out(argv)
         self.failed = want.code != 0
-        return self.difference() or self.check()
-
-    def reference(self, directory, *argv):
-        return programs.run(self.args.ref, ["qemu-img", *argv], directory)
+        return text or self.difference() or self.check()
 
     def seen(self, directory):
         """What the reference says of the image."""
@@ -189,36 +167,13 @@ class Pair:
         return "" if end.code == 0 else f"check: {end.describe()}"
 
 
-class Snapshots:
-    def __init__(self, args, tally):
-        self.args = args
-        self.tally = tally
-        self.jails = programs.jails(
-            args.jail or programs.JAILS, tally, "histories of snapshots",
-            args.cases)
+class Snapshots(cases.Cases):
+    kind = "snapshot"
+    what = "histories of snapshots"
 
-    def run_case(self, number):
-        for jail in self.jails:
-            with tempfile.TemporaryDirectory(prefix="snapshot-") as name:
-                log = []
-                text = self.one(number, jail, pathlib.Path(name), log)
-                if text:
-                    self.tally.fail(f"{self.args.seed}-{number}-{jail}",
-                                    "\n".join(log) + "\n" + text)
-                    self.keep(number, jail, pathlib.Path(name), log, text)
-                else:
-                    self.tally.ok()
-
-    def keep(self, number, jail, directory, log, text):
-        kept = (programs.ROOT / "build/failures" /
-                f"snapshot-{self.args.seed}-{number}-{jail}")
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(directory, kept)
-        (kept / "log").write_text("\n".join(log) + "\n" + text)
-
-    def one(self, number, jail, directory, log):
-        r = random.Random(f"snapshot/{self.args.seed}/{number}")
-        pair = Pair(self.args, directory, jail)
+    def one(self, number, pair, log):
+        r = self.random(number)
+        comparison = Comparison(pair)
         history = History(r)
         pair.both(["sh", "-c", f"yes base | head -c {history.size} >base.raw"])
         argv = history.make()
@@ -232,10 +187,10 @@ class Snapshots:
                 continue
             argv = history.step()
             log.append("qemu-img " + " ".join(argv))
-            text = pair.step(argv)
+            text = comparison.step(argv)
             if text:
                 return text
-            if pair.failed:
+            if comparison.failed:
                 # What the reference left behind would tell the two apart.
                 pair.both([self.args.ref, "check", "-q", "-r", "leaks",
                            "image"])
