@@ -31,7 +31,10 @@ Result<EntryCache::Page*> EntryCache::Find(uint64_t offset) {
   if (page.offset == start) {
     return &page;
   }
-  TRY(Write(page));
+  if (page.dirty) {
+    // All, so that the next ones wait for no disk.
+    TRY(in_order_ ? Flush() : Write(page));
+  }
   page.offset = ~uint64_t{0};
   if (start >= fresh_from_) {
     page.bytes.Fill(0);
@@ -44,6 +47,7 @@ Result<EntryCache::Page*> EntryCache::Find(uint64_t offset) {
 }
 
 Status EntryCache::Flush() {
+  TRY(in_order_ ? file_->Flush() : Status());
   for (Page& page : pages_) {
     TRY(Write(page));
   }

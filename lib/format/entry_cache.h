@@ -23,6 +23,10 @@ class EntryCache {
   Status Init(Arena& arena, File& file, uint64_t page_bytes,
               uint64_t num_pages);
 
+  // From now on what was written to the file before is durable before any entry
+  // is written.
+  void WriteInOrder() { in_order_ = true; }
+
   // The entry at `offset`, a multiple of its size; zero beyond the end of the
   // file. Errors: kErrno.
   template <typename F>
@@ -53,6 +57,7 @@ class EntryCache {
   File* file_ = nullptr;
   std::span<Page> pages_;
   uint64_t page_bytes_ = 0;
+  bool in_order_ = false;
   // From here on no page was read, and the file held nothing at first.
   uint64_t fresh_from_ = 0;
 };

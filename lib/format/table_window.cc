@@ -43,6 +43,7 @@ Status TableWindow::Flush() {
   if (changed_from_ == changed_to_) {
     return {};
   }
+  TRY(in_order_ ? file_->Flush() : Status());
   const MutableBytes changed =
       TRY(bytes_.Slice(changed_from_ - start_, changed_to_ - changed_from_));
   TRY(file_->WriteAt(offset_ + changed_from_, changed.view()));

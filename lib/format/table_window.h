@@ -18,6 +18,14 @@ class TableWindow {
 
   TableWindow() = default;
 
+  // From now on what was written to the file before is durable before any entry
+  // is written.
+  void WriteInOrder() { in_order_ = true; }
+  // Whether the next call about `at` writes entries first.
+  bool Moves(uint64_t at) const {
+    return changed_from_ != changed_to_ && AlignDown(at, kBytes) != start_;
+  }
+
   // The table is the bytes [offset, +length) of `file`; those beyond its end
   // are zeroes. Errors: kNoMemory.
   static Result<TableWindow> Create(Arena& arena, File& file, uint64_t offset,
@@ -55,6 +63,7 @@ class TableWindow {
   uint64_t offset_ = 0;
   uint64_t length_ = 0;
   MutableBytes bytes_;
+  bool in_order_ = false;
   bool is_loaded_ = false;
   uint64_t start_ = 0;  // the window's, from the table's
   // What was changed, from the table's start; empty: nothing.

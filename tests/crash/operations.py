@@ -1,46 +1,9 @@
 """Commands that change images in place, and the images that they start from."""
-import dataclasses
 import itertools
 
-IMAGE, BASE, OTHER = "image", "base", "other"
-SIZE = 4 << 20
-
-
-@dataclasses.dataclass
-class Operation:
-    """`setup`: commands of qemu-img, or of qemu-io where a list begins with
-    "io", or bytes for a place of the file where it begins with "poke".
-    `contents`: what may be read of an image besides what it held before and
-    holds after: "sectors", either of the two for each sector. `damaged`: the
-    images are so before the command, and may be so until its end."""
-    name: str
-    args: list
-    setup: list
-    images: tuple = (IMAGE,)
-    contents: dict = dataclasses.field(default_factory=dict)
-    damaged: bool = False
-
-
-def create(options, name=IMAGE, size=SIZE, backing=None):
-    call = ["create", "-q", "-f", "qcow2", "-o", options, name]
-    if backing:
-        call[4:4] = ["-b", backing, "-F", "qcow2"]
-    return call + [str(size)]
-
-
-def fill(name, *writes):
-    return ["io", name, *(f"write -P {p} {o} {n}" for o, n, p in writes)]
-
-
-DATA = fill(IMAGE, (0, 300 << 10, 1), (1 << 20, 64 << 10, 2),
-            (3 << 20, 128 << 10, 3))
-MORE = fill(IMAGE, (128 << 10, 64 << 10, 4), (2 << 20, 32 << 10, 5))
-
-# Clusters and refcounts: small tables, the usual ones, and others.
-SHAPES = ("cluster_size=512", "cluster_size=4k,refcount_bits=64",
-          "cluster_size=64k", "cluster_size=64k,refcount_bits=1",
-          "cluster_size=16k,extended_l2=on", "compat=0.10,cluster_size=4k")
-SNAPSHOTS = tuple(s for s in SHAPES if "refcount_bits=1" not in s)
+from crash import formats, recorded
+from crash.shapes import (BASE, DATA, IMAGE, MORE, OTHER, SHAPES, SNAPSHOTS,
+                          Operation, create, fill)
 
 
 def resizes():
@@ -152,4 +115,4 @@ def operations():
         found.append(Operation(name, args, setup))
     for name, args, setup, contents in layers():
         found.append(Operation(name, args, setup, (IMAGE, *contents), contents))
-    return found
+    return [*found, *recorded.operations(), *formats.operations()]

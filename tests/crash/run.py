@@ -53,10 +53,13 @@ class Crash:
         files = read_files(bench)
         before = self.views(bench)
         self.restore(bench, files)
-        ran = bench.run(["record", str(log)], self.operation.args, self.jail)
+        ran = bench.run(["record", str(log)], self.operation.args, self.jail,
+                        name=self.operation.program)
         judge.expect(ran.end.code == 0 or self.operation.damaged,
                      ran.end.describe())
         after = self.views(bench)
+        for name, view in after.items():
+            judge.expect_usable(view, before[name], name)
         calls = traced.read_log(log)
         found = list(states.states(
             files, calls, lambda path: pathlib.Path(path).name,
@@ -84,8 +87,8 @@ class Crash:
                     f.seek(call[2])
                     f.write(call[3])
                 continue
-            if call[0] == "io":
-                argv = ["qemu-io", "-f", "qcow2"]
+            if call[0].startswith("io"):
+                argv = ["qemu-io", "-f", call[0].partition(":")[2] or "qcow2"]
                 for command in call[2:]:
                     argv += ["-c", command]
                 end = programs.run(QEMU_IO, [*argv, call[1]], bench.files)
@@ -95,8 +98,8 @@ class Crash:
                 raise RuntimeError(f"{call}: {end.describe()}")
 
     def views(self, bench):
-        return {name: judge.view(bench, name)
-                for name in self.operation.images}
+        return {name: judge.View(bench, self.operation, name)
+                for name in self.operation.judged}
 
     @staticmethod
     def restore(bench, files):

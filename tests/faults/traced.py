@@ -39,16 +39,24 @@ class Bench:
             self.names[name] = scratch / name / "qemu-img"
             self.names[name].symlink_to(target)
 
-    def path_of(self, jail):
-        return self.names[REFERENCE if jail == REFERENCE else "program"]
+    def path_of(self, jail, name="qemu-img"):
+        path = self.names[REFERENCE if jail == REFERENCE else "program"]
+        return path if name == path.name else self.named(path, name)
 
-    def run(self, mode, args, jail, **more):
+    @staticmethod
+    def named(path, name):
+        other = path.with_name(name)
+        if not other.is_symlink():
+            other.symlink_to(path.readlink())
+        return other
+
+    def run(self, mode, args, jail, name="qemu-img", **more):
         """Runs a command in a jail, or by the REFERENCE. `mode` as the tracer
-        has it: ["fail", "3", "5"]."""
+        has it: ["fail", "3", "5"]. `name`: that the program is called by."""
         self.report.unlink(missing_ok=True)
         end = programs.run(
             TRACER, ["tracer", "--report", self.report, *mode, self.files,
-                     "--", self.path_of(jail), *args], self.files,
+                     "--", self.path_of(jail, name), *args], self.files,
             self.environment(jail), **more)
         calls = {}
         if self.report.exists():

@@ -19,6 +19,7 @@ bool RunOperation(Context& context) {
   }
   ReportImage(*image);
   FlushFindings();
+  written.files.has_old_data = true;
   if (config.writes &&
       !OpenChangedTarget(context, *image, ViewOf(config.random), written)) {
     return false;

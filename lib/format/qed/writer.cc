@@ -94,6 +94,11 @@ class QedTarget final : public Target {
 
   // Called once, before anything else.
   Status Open(Arena& arena);
+  // Each step refers to nothing that is not durable.
+  void WriteInOrder() {
+    l1_.WriteInOrder();
+    l2_.WriteInOrder();
+  }
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
   Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
@@ -304,6 +309,9 @@ Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* backing,
   QedTarget* target = TRY(arena.New<QedTarget>(LayerCopy(arena, make_unpacker),
                                                file, backing, header));
   TRY(target->Open(arena));
+  if (files.has_old_data) {
+    target->WriteInOrder();
+  }
   return static_cast<Target*>(target);
 }
 

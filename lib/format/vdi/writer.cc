@@ -96,9 +96,13 @@ class VdiTarget final : public Target {
         old_size_(file.size()),
         header_(header),
         map_(map),
-        num_allocated_(header.num_allocated) {}
+        num_allocated_(header.num_allocated),
+        stored_num_allocated_(header.num_allocated) {}
   VdiTarget(const VdiTarget&) = delete;
   VdiTarget& operator=(const VdiTarget&) = delete;
+
+  // The map refers to nothing that is not durable.
+  void WriteInOrder() { map_.WriteInOrder(); }
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
   Status Finish() override;
@@ -108,18 +112,23 @@ class VdiTarget final : public Target {
     return header_.data_offset + entry * kBlockBytes;
   }
   Status Clear(uint64_t host_offset, uint64_t length);
+  Status PutNumAllocated();
 
   File* file_;
   uint64_t old_size_;
   Header header_;
   TableWindow map_;
   uint64_t num_allocated_;
+  uint64_t stored_num_allocated_;
 };
 
 Result<WriteExtent> VdiTarget::Allocate(uint64_t offset, uint64_t length) {
   const uint64_t place = offset / kBlockBytes * kEntryBytes;
   const uint64_t in_block = offset % kBlockBytes;
   const uint64_t wanted = Min(length, kBlockBytes - in_block);
+  if (map_.Moves(place)) {
+    TRY(PutNumAllocated());
+  }
   uint64_t entry = TRY(map_.Load<Le32>(place));
   if (!IsAllocated(entry)) {
     entry = num_allocated_;
@@ -148,15 +157,22 @@ Status VdiTarget::Clear(uint64_t host_offset, uint64_t length) {
   return file_->Reserve(host_offset + used, length - used);
 }
 
-// The format has an entry for blocks of zeroes, which qemu-img does not write.
-Status VdiTarget::Finish() {
-  TRY(map_.Flush());
-  if (num_allocated_ == header_.num_allocated) {
+// To be called before entries are written: a block that the map has and the
+// header does not count would be given out again.
+Status VdiTarget::PutNumAllocated() {
+  if (num_allocated_ == stored_num_allocated_) {
     return {};
   }
+  stored_num_allocated_ = num_allocated_;
   uint8_t count[Le32::kSize] = {};
   Le32::Encode(count, static_cast<uint32_t>(num_allocated_));
   return file_->WriteAt(L::kNumAllocated.offset, ByteView(count, sizeof count));
+}
+
+// The format has an entry for blocks of zeroes, which qemu-img does not write.
+Status VdiTarget::Finish() {
+  TRY(PutNumAllocated());
+  return map_.Flush();
 }
 
 Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,
@@ -166,6 +182,9 @@ Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,
   const TableWindow map = TRY(TableWindow::Create(
       arena, file, header.map_offset, header.num_blocks * kEntryBytes));
   VdiTarget* target = TRY(arena.New<VdiTarget>(file, header, map));
+  if (files.has_old_data) {
+    target->WriteInOrder();
+  }
   return static_cast<Target*>(target);
 }
 

@@ -41,7 +41,19 @@ Status GrainTables::Store(const ImageExtent& extent, uint64_t grain,
   return page->bytes.Put<Le32>(at, stored);
 }
 
+Status GrainTables::Barrier() {
+  const File* flushed = nullptr;
+  for (const Page& page : pages_) {
+    if (page.dirty_from != page.dirty_to && page.file != flushed) {
+      TRY(page.file->Flush());
+      flushed = page.file;
+    }
+  }
+  return {};
+}
+
 Status GrainTables::Flush() {
+  TRY(in_order_ ? Barrier() : Status());
   for (Page& page : pages_) {
     TRY(Write(page));
   }
@@ -69,7 +81,10 @@ Result<GrainTables::Page*> GrainTables::TakePage() {
   for (Page& page : pages_) {
     oldest = page.last_use < oldest->last_use ? &page : oldest;
   }
-  TRY(Write(*oldest));
+  if (oldest->dirty_from != oldest->dirty_to) {
+    // All, so that the next ones wait for no disk.
+    TRY(in_order_ ? Flush() : Write(*oldest));
+  }
   oldest->file = nullptr;
   last_extent_ = nullptr;
   return oldest;

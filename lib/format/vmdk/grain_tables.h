@@ -17,6 +17,9 @@ class GrainTables {
  public:
   // Errors: kNoMemory.
   Status Init(Arena& arena, File& file);
+  // From now on what was written to an extent's file before is durable before
+  // any entry is written.
+  void WriteInOrder() { in_order_ = true; }
 
   // The entry of the extent's grain number `grain`: the grain's sector in the
   // extent's file, 0, or kZeroedGrain.
@@ -49,10 +52,12 @@ class GrainTables {
   Result<uint64_t> TableOffset(const ImageExtent& extent, BlockCache& directory,
                                uint64_t directory_offset, uint64_t table);
   static Status Write(Page& page);
+  Status Barrier();
   Result<Page*> TakePage();
 
   Page pages_[kNumPages];
   uint64_t clock_ = 0;
+  bool in_order_ = false;
   // The piece that was asked for last, and what it is of.
   Page* last_ = nullptr;
   const ImageExtent* last_extent_ = nullptr;

@@ -24,6 +24,8 @@ class VmdkTarget final : public Target {
 
   // Called once, before anything else.
   Status Init(Arena& arena);
+  // Each step refers to nothing that is not durable.
+  void WriteInOrder() { tables_.WriteInOrder(); }
 
   // Errors: kErrno, also where a grain has no table or no parent that fits.
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;

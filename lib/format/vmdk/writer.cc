@@ -56,6 +56,9 @@ Result<Target*> OpenTarget(Arena& arena, const TargetFiles& files,
       TRY(arena.New<VmdkTarget>(LayerCopy(arena, make_unpacker), *files.file,
                                 backing, disk, files.random));
   TRY(target->Init(arena));
+  if (files.has_old_data) {
+    target->WriteInOrder();
+  }
   return static_cast<Target*>(target);
 }
 

@@ -24,8 +24,9 @@ class VpcTarget final : public Target {
   VpcTarget(const VpcTarget&) = delete;
   VpcTarget& operator=(const VpcTarget&) = delete;
 
-  // Called once, before anything else.
-  Status Open(Arena& arena);
+  // Called once, before anything else. `in_order`: no entry of the table is
+  // written before the block that it refers to is durable.
+  Status Open(Arena& arena, bool in_order);
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
   Status Finish() override;
@@ -45,7 +46,7 @@ class VpcTarget final : public Target {
   uint64_t last_used_ = 0;  // block whose bitmap was written last
 };
 
-Status VpcTarget::Open(Arena& arena) {
+Status VpcTarget::Open(Arena& arena, bool in_order) {
   if (header_.is_flat()) {
     return {};
   }
@@ -54,6 +55,9 @@ Status VpcTarget::Open(Arena& arena) {
   old_end_ = next_;
   table_ = TRY(TableWindow::Create(arena, *file_, header_.table_offset,
                                    header_.table_bytes()));
+  if (in_order) {
+    table_.WriteInOrder();
+  }
   footer_ = TRY(arena.Allocate(FooterLayout::kSize));
   TRY(file_->ReadAt(0, footer_));
   bitmap_ = TRY(arena.Allocate(header_.bitmap_bytes));
@@ -116,7 +120,7 @@ Result<Target*> Open(Arena& arena, const TargetFiles& files, Image* /*backing*/,
   File& file = *files.file;
   const Header header = TRY(ReadHeader(file, SizeRule::kRecordedUnlessOld));
   VpcTarget* target = TRY(arena.New<VpcTarget>(file, header));
-  TRY(target->Open(arena));
+  TRY(target->Open(arena, files.has_old_data));
   return static_cast<Target*>(target);
 }
 

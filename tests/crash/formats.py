@@ -1,0 +1,88 @@
+"""Commands that change images of other formats, or several files at once."""
+from crash.shapes import (BASE, DATA, DATA_RUNS, IMAGE, OTHER, OWN_NAME, SIZE,
+                          Operation, create, fill)
+
+OWN_FORMATS = ("vmdk", "vpc", "vhdx", "vdi")
+BASES = ("raw", "qed", *OWN_FORMATS)
+
+
+def parts():
+    """qcow2 images that are more than one file."""
+    for shape in ("cluster_size=512", "cluster_size=64k",
+                  "cluster_size=16k,extended_l2=on"):
+        above = [create(shape, BASE), fill(BASE, (0, SIZE, 8)),
+                 create(shape, IMAGE, 1280 << 10, BASE),
+                 fill(IMAGE, (0, 300 << 10, 1))]
+        yield Operation(f"resize above a longer file {shape}",
+                        ["resize", "-q", IMAGE, "+2M"], above)
+        yield Operation(f"resize --shrink above a file {shape}",
+                        ["resize", "-q", "--shrink", IMAGE, "512k"], above)
+        yield Operation(f"amend size= above a longer file {shape}",
+                        ["amend", "-o", "size=3M", IMAGE], above)
+    for shape in ("cluster_size=4k", "cluster_size=64k",
+                  "cluster_size=64k,data_file_raw=on"):
+        start = [create(f"{shape},data_file={OTHER}"), DATA]
+        for name, args in (
+                ("resize +64M", ["resize", "-q", IMAGE, "+64M"]),
+                ("resize --shrink",
+                 ["resize", "-q", "--shrink", IMAGE, "1280k"]),
+                ("resize --preallocation=metadata",
+                 ["resize", "-q", "--preallocation=metadata", IMAGE, "+2M"])):
+            yield Operation(f"data file: {name} {shape}", args, start)
+
+
+def qed():
+    for shape in ("cluster_size=4k", "cluster_size=64k"):
+        start = [create(shape, fmt="qed"), fill(IMAGE, *DATA_RUNS, fmt="qed")]
+        yield Operation(f"qed: resize {shape}",
+                        ["resize", "-q", "-f", "qed", IMAGE, "+4M"], start,
+                        formats={IMAGE: "qed"})
+        layers = [create("", BASE), fill(BASE, (0, 1 << 20, 8)),
+                  create("", OTHER), fill(OTHER, (512 << 10, 1 << 20, 9)),
+                  create(shape, IMAGE, backing=BASE, fmt="qed"),
+                  fill(IMAGE, *DATA_RUNS, fmt="qed")]
+        for name, more in (("rebase", []), ("rebase -u", ["-u"])):
+            yield Operation(
+                f"qed: {name} {shape}",
+                ["rebase", *more, "-f", "qed", "-b", OTHER, "-F", "qcow2",
+                 IMAGE], layers, formats={IMAGE: "qed"})
+        yield Operation(
+            f"qed: rebase to none {shape}",
+            ["rebase", "-f", "qed", "-b", "", IMAGE], layers,
+            formats={IMAGE: "qed"})
+        yield Operation(
+            f"qed: commit {shape}", ["commit", "-q", "-f", "qed", IMAGE],
+            layers, (IMAGE, BASE), {BASE: "sectors"}, formats={IMAGE: "qed"})
+
+
+def commits():
+    """What the overlay shows stays the same, whatever of it is in the base."""
+    for fmt in BASES:
+        for kind, base_size in (("", SIZE), (" that grows", 1 << 20)):
+            if base_size != SIZE and fmt not in ("raw", "qed"):
+                continue
+            start = [create("", BASE, base_size, fmt=fmt),
+                     fill(BASE, (64 << 10, 512 << 10, 8), fmt=fmt),
+                     create("cluster_size=64k", IMAGE,
+                            None if base_size == SIZE else SIZE, BASE,
+                            below=fmt), DATA]
+            contents = {BASE: "sectors"} if base_size == SIZE else {}
+            images = (IMAGE, BASE) if contents else (IMAGE,)
+            yield Operation(f"commit to {fmt}{kind}", ["commit", "-q", IMAGE],
+                            start, images, contents, formats={BASE: fmt})
+
+
+def growing():
+    """What qemu-img does not do."""
+    for fmt in OWN_FORMATS:
+        for kind, wanted in (("", "+2M"), (" far", "+512M")):
+            yield Operation(
+                f"{OWN_NAME} resize{kind} {fmt}",
+                ["resize", "-q", "-f", fmt, IMAGE, wanted],
+                [create("", fmt=fmt), fill(IMAGE, *DATA_RUNS, fmt=fmt)],
+                formats={IMAGE: fmt}, program=OWN_NAME)
+
+
+def operations():
+    for family in (parts, qed, commits, growing):
+        yield from family()
