@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cmd/cache_mode.h"
@@ -17,6 +18,7 @@
 #include "compat/filename.h"
 #include "compat/options.h"
 #include "compat/target_options.h"
+#include "vmm/policy.h"
 
 extern "C" {
 extern const uint8_t image_check_begin[];
@@ -31,6 +33,9 @@ using compat::Opt;
 // Room to count the references of a hundred million clusters at a time; what
 // is not needed is never touched.
 constexpr uint64_t kGuestMemoryBytes = 224 << 20;
+
+// Formats that are repaired; the others are checked at most.
+constexpr std::string_view kRepaired[] = {"parallels", "qcow2", "qed", "vhdx"};
 
 enum ExitStatus : int {
   kClean = 0,
@@ -53,15 +58,29 @@ class Check {
     const auto refused = CheckOptions();
     if (refused)
       return *refused;
-    return repair_ ? RepairImage() : CheckImages();
+    const auto source = ReadSource(environment_, call_);
+    if (!source)
+      return kFailed;
+    if (repair_)
+      return chain_ ? RepairChain(*source) : RepairImage(*source);
+    return CheckImages(*source);
   }
 
  private:
   // The exit status, if the command ends here.
   std::optional<int> ReadOwn(const compat::ParsedOption& option);
   std::optional<int> CheckOptions();
-  int CheckImages();
-  int RepairImage();
+  int CheckImages(const ImageSource& source);
+  // Reads what there is to know of the image and, with --chain, of those below
+  // it. The exit status where that failed.
+  std::optional<int> ReadImages(const ImageSource& source);
+  int RepairImage(const ImageSource& source);
+  int RepairChain(const ImageSource& source);
+  // Mends one image and puts what that came to in images_; the exit status
+  // where that failed.
+  std::optional<int> Mend(const ImageSource& source, const vmm::Policy& policy,
+                          bool is_reference);
+  void TakeMended();
   // False after a message, or where there is no checker.
   bool RunGuest(Session& session, std::span<const uint8_t> guest,
                 const proto::Config& config, uint64_t memory_bytes,
@@ -69,6 +88,7 @@ class Check {
   // The exit status where a guest has not done what it was asked.
   static int FailureStatus(const Session& session);
   int Conclude() const;
+  std::string TextOf(const compat::CheckedImage& image) const;
   void Add(const proto::CheckResult& result, const vmm::Files& files);
   bool Print() const;
   int Verdict() const;
@@ -81,6 +101,7 @@ class Check {
   bool repairs_errors_ = false;
   bool quiet_ = false;
   bool chain_ = false;
+  bool is_silent_ = false;
   std::vector<compat::CheckedImage> images_;
 };
 
@@ -108,8 +129,6 @@ std::optional<int> Check::CheckOptions() {
   if (repair_ && call_.force_share) {
     return PrintError(environment_, compat::SharedWriteError(call_.filename));
   }
-  if (repair_ && chain_)
-    return PrintError(environment_, compat::Unsupported("check -r --chain"));
   return std::nullopt;
 }
 
@@ -125,67 +144,121 @@ void Check::Add(const proto::CheckResult& result, const vmm::Files& files) {
                      result});
 }
 
-int Check::CheckImages() {
-  const auto source = ReadSource(environment_, call_);
-  if (!source)
-    return kFailed;
+std::optional<int> Check::ReadImages(const ImageSource& source) {
   vmm::Policy policy = environment_.policy;
-  policy.force_share = call_.force_share || source->options.force_share;
+  policy.force_share = call_.force_share || source.options.force_share;
   vmm::Files files(policy, vmm::Outputs{});
-  const auto slot = source->Open(files, cache_mode_);
+  const auto slot = source.Open(files, cache_mode_);
   if (!slot)
-    return PrintOpenError(environment_, files, source->name);
+    return PrintOpenError(environment_, files, source.name);
 
   proto::Config config;
   proto::CheckConfig& check = *config.mutable_check();
-  source->Describe(*slot, *check.mutable_source());
+  source.Describe(*slot, *check.mutable_source());
   check.set_backing_chain(chain_);
   check.set_reserved_bits(environment_.profile.check_reads_reserved_bits);
   check.set_own_checks(environment_.profile.has_own_features);
   check.set_parallels(environment_.profile.check_parallels);
 
   Session session(environment_, files, compat::CommandKind::kCheck);
-  session.shown_names[*slot] = source->name;
+  session.shown_names[*slot] = source.name;
   if (!RunGuest(session, {image_check_begin, image_check_end}, config,
                 kGuestMemoryBytes, files))
     return FailureStatus(session);
-  return Conclude();
+  return std::nullopt;
 }
 
-int Check::RepairImage() {
-  const auto source = ReadSource(environment_, call_);
-  if (!source)
-    return kFailed;
-  vmm::Files files(environment_.policy, OutputsFor(*source, cache_mode_));
+int Check::CheckImages(const ImageSource& source) {
+  const auto failed = ReadImages(source);
+  return failed ? *failed : Conclude();
+}
+
+int Check::RepairImage(const ImageSource& source) {
+  const auto failed = Mend(source, environment_.policy, false);
+  return failed ? *failed : Conclude();
+}
+
+// From the lowest layer up, so that what an image lies on is sound before it is
+// mended itself. What cannot be mended is checked.
+int Check::RepairChain(const ImageSource& source) {
+  is_silent_ = true;  // what is wrong is told when it is mended
+  if (const auto failed = ReadImages(source))
+    return *failed;
+  is_silent_ = false;
+  std::vector<compat::CheckedImage> layers = std::move(images_);
+  // The user means these files by the word --chain, and by no name: they are
+  // changed where they may be read, too.
+  vmm::Policy policy = environment_.policy;
+  policy.allowed.emplace_back(vmm::DirectoryOf(source.options.path));
+  bool is_done = true;
+  for (size_t i = layers.size(); i-- > 0;) {
+    ImageSource layer = source;
+    if (i != 0) {
+      layer = {.name = layers[i].filename, .options = {}, .problem = {}};
+      layer.options.path = layers[i].filename;
+      layer.options.format = layers[i].result.format();
+    }
+    images_.clear();
+    const bool can_be_mended =
+        std::ranges::find(kRepaired, layers[i].result.format()) !=
+        std::end(kRepaired);
+    if (can_be_mended) {
+      is_done &= !Mend(layer, policy, i != 0);
+      if (images_.empty())
+        continue;
+      layers[i].result = images_.front().result;
+    }
+    if (!quiet_ && call_.output != "json") {
+      is_done &= WriteAll(STDOUT_FILENO, (i + 1 == layers.size() ? "" : "\n") +
+                                             TextOf(layers[i]));
+    }
+  }
+  images_ = std::move(layers);
+  if (!quiet_ && call_.output == "json")
+    is_done &= Print();
+  const int verdict = Verdict();
+  return is_done ? verdict : kFailed;
+}
+
+std::optional<int> Check::Mend(const ImageSource& source,
+                               const vmm::Policy& policy, bool is_reference) {
+  vmm::Outputs outputs = OutputsFor(source, cache_mode_);
+  outputs.target_is_reference = is_reference;
+  vmm::Files files(policy, outputs);
   proto::Config config;
   proto::RepairConfig& repair = *config.mutable_repair();
-  source->Describe(0, *repair.mutable_image());
+  source.Describe(0, *repair.mutable_image());
   repair.set_leaks(true);
   repair.set_errors(repairs_errors_);
   repair.set_reserved_bits(environment_.profile.check_reads_reserved_bits);
   repair.set_parallels(environment_.profile.check_parallels);
 
   Session session(environment_, files, compat::CommandKind::kCheck);
-  session.target_path = source->name;
-  session.shown_names[0] = source->name;
+  session.target_path = source.name;
+  session.shown_names[0] = source.name;
   const bool is_done =
       RunGuest(session, RepairGuest(), config, kRepairGuestBytes, files);
-  // What was mended comes first, and the check behind it.
-  if (!images_.empty()) {
-    proto::CheckResult& mended = images_.front().result;
-    const bool was_mended =
-        mended.corruptions_fixed() != 0 || mended.leaks_fixed() != 0;
-    if (was_mended && !quiet_ && call_.output != "json")
-      WriteAll(STDOUT_FILENO, compat::RepairText(mended));
-    if (was_mended && images_.size() > 1) {
-      proto::CheckResult& checked = images_.back().result;
-      checked.set_corruptions_fixed(mended.corruptions_fixed());
-      checked.set_leaks_fixed(mended.leaks_fixed());
-      images_.back().filename = images_.front().filename;
-      images_.erase(images_.begin(), images_.end() - 1);
-    }
+  if (!images_.empty())
+    TakeMended();
+  if (!is_done)
+    return FailureStatus(session);
+  return std::nullopt;
+}
+
+// What was mended comes first, and the check behind it.
+void Check::TakeMended() {
+  proto::CheckResult& mended = images_.front().result;
+  const bool was_mended =
+      mended.corruptions_fixed() != 0 || mended.leaks_fixed() != 0;
+  if (was_mended && !quiet_ && !chain_ && call_.output != "json")
+    WriteAll(STDOUT_FILENO, compat::RepairText(mended));
+  if (was_mended && images_.size() > 1) {
+    proto::CheckResult& checked = images_.back().result;
+    checked.set_corruptions_fixed(mended.corruptions_fixed());
+    checked.set_leaks_fixed(mended.leaks_fixed());
+    images_.back().filename = images_.front().filename;
+    images_.erase(images_.begin(), images_.end() - 1);
   }
-  return is_done ? Conclude() : FailureStatus(session);
 }
 
 bool Check::RunGuest(Session& session, std::span<const uint8_t> guest,
@@ -193,6 +266,8 @@ bool Check::RunGuest(Session& session, std::span<const uint8_t> guest,
                      const vmm::Files& files) {
   session.on_finding = [&](const proto::Finding& finding) {
     if (finding.has_problem()) {
+      if (is_silent_)
+        return;
       WriteAll(STDERR_FILENO,
                compat::ProblemText(environment_.names, environment_.profile,
                                    finding.problem()));
@@ -221,17 +296,25 @@ int Check::Conclude() const {
   return Verdict();
 }
 
+std::string Check::TextOf(const compat::CheckedImage& image) const {
+  if (!chain_)
+    return compat::CheckText(image.result);
+  const proto::CheckResult& result = image.result;
+  const bool was_mended =
+      result.corruptions_fixed() != 0 || result.leaks_fixed() != 0;
+  return "image: " + image.filename + '\n' +
+         (was_mended ? compat::RepairText(result) : std::string()) +
+         compat::CheckText(result);
+}
+
 bool Check::Print() const {
   if (call_.output == "json") {
     return WriteAll(STDOUT_FILENO, chain_ ? compat::CheckChainJson(images_)
                                           : compat::CheckJson(images_.front()));
   }
   std::string text;
-  for (const compat::CheckedImage& image : images_) {
-    if (chain_)
-      text += (text.empty() ? "image: " : "\nimage: ") + image.filename + '\n';
-    text += compat::CheckText(image.result);
-  }
+  for (const compat::CheckedImage& image : images_)
+    text += (text.empty() ? "" : "\n") + TextOf(image);
   return WriteAll(STDOUT_FILENO, text);
 }
 

@@ -100,6 +100,8 @@ struct Files::State {
   int64_t Create(const std::string& path, CacheMode cache);
   int64_t OpenOutput(int role);
   int64_t OpenDataFile(const std::string& path);
+  int64_t OpenForWriting(const std::string& path, const std::string& literal,
+                         const std::vector<std::string>& directories);
   int64_t OpenOutputExtent(const std::string& name);
   int64_t OpenNamed(uint32_t from, int role, const std::string& name);
   int64_t LayerOf(uint32_t slot);
@@ -235,18 +237,30 @@ int64_t Files::State::OpenOutput(int role) {
       return slot;
     }
   }
-  return data ? OpenDataFile(path)
-              : Open(path, O_RDWR, outputs.cache, kNoParent);
+  if (data) {
+    return OpenDataFile(path);
+  }
+  return outputs.target_is_reference
+             ? OpenForWriting(path, LiteralPath(path), policy.allowed)
+             : Open(path, O_RDWR, outputs.cache, kNoParent);
 }
 
 // The data file of a target that exists: a literal name.
 int64_t Files::State::OpenDataFile(const std::string& path) {
   std::vector<std::string> directories = policy.allowed;
   directories.emplace_back(DirectoryOf(LiteralPath(outputs.target)));
+  return OpenForWriting(path, path, directories);
+}
+
+// What an image names: under the strict policy beneath one of `directories`.
+// `path`: as messages show it.
+int64_t Files::State::OpenForWriting(
+    const std::string& path, const std::string& literal,
+    const std::vector<std::string>& directories) {
   const int flags =
       O_RDWR | CacheFlags(outputs.cache) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  const int fd = policy.strict ? OpenBeneath(directories, path, flags)
-                               : open(path.c_str(), flags);
+  const int fd = policy.strict ? OpenBeneath(directories, literal, flags)
+                               : open(literal.c_str(), flags);
   if (fd < 0) {
     return Fail(policy.strict ? -fd : errno, path);
   }

@@ -51,6 +51,9 @@ struct FileError {
 struct Outputs {
   std::string target;
   bool create = true;  // else it must exist and keeps its bytes (-n)
+  // An image names it, not the user: under the strict policy it must lie
+  // beneath an allowed directory. Not where it is created.
+  bool target_is_reference = false;
   CacheMode cache = CacheMode::kWriteback;
   // Created too. With -n: as the target itself names it, so that under the
   // strict policy it must lie beneath the target's directory or an allowed one.
