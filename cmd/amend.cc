@@ -1,6 +1,7 @@
 // `amend`: changes what an image is made of.
 #include <unistd.h>
 
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,8 @@
 extern "C" {
 extern const uint8_t image_amend_begin[];
 extern const uint8_t image_amend_end[];
+extern const uint8_t image_resize_begin[];
+extern const uint8_t image_resize_end[];
 }
 
 namespace instar::cmd {
@@ -57,8 +60,14 @@ class Amend {
 
   int AmendImage(const ImageSource& image);
   // The format of the image, which is opened as it will be for the change.
-  std::optional<std::string> FindFormat(const ImageSource& image) const;
+  std::optional<std::string> FindFormat(const ImageSource& image);
   int Change(const ImageSource& image, const compat::CreateOptions& options);
+  // What `request` asks for. With another size this takes three guests: one
+  // for what qemu-img does before, then the one that gives images a size, then
+  // the first again for version 2, of which the others know nothing.
+  bool Take(const ImageSource& image, proto::AmendConfig request,
+            Progress& progress) const;
+  bool ChangeSize(const ImageSource& image, uint64_t bytes) const;
   bool RunGuest(const ImageSource& image, const proto::AmendConfig& request,
                 Progress* progress, proto::ImageFacts* facts) const;
 
@@ -67,6 +76,7 @@ class Amend {
   std::string options_;
   std::string cache_ = "writeback";
   vmm::CacheMode cache_mode_ = vmm::CacheMode::kWriteback;
+  bool has_data_file_ = false;
   bool has_options_ = false;
   bool has_filename_ = false;
   bool progress_ = false;
@@ -157,12 +167,13 @@ bool Amend::RunGuest(const ImageSource& image,
                      LimitsFor(environment_, kGuestMemoryBytes));
 }
 
-std::optional<std::string> Amend::FindFormat(const ImageSource& image) const {
+std::optional<std::string> Amend::FindFormat(const ImageSource& image) {
   proto::AmendConfig request;
   request.set_only_open(true);
   proto::ImageFacts facts;
   if (!RunGuest(image, request, nullptr, &facts))
     return std::nullopt;
+  has_data_file_ = facts.qcow2().has_data_file();
   WarnOfGuessedRaw(image, facts);
   return facts.format();
 }
@@ -189,12 +200,51 @@ int Amend::AmendImage(const ImageSource& image) {
   return Change(image, options);
 }
 
+bool Amend::ChangeSize(const ImageSource& image, uint64_t bytes) const {
+  if (bytes > std::numeric_limits<int64_t>::max()) {
+    PrintError(environment_, "Image size cannot be negative");
+    return false;
+  }
+  vmm::Outputs outputs = OutputsFor(image, cache_mode_);
+  if (has_data_file_) {
+    outputs.data_file = FindDataFile(environment_, image);
+    if (outputs.data_file.empty())
+      return false;
+  }
+  vmm::Files files(environment_.policy, outputs);
+  proto::Config config;
+  proto::ResizeConfig& resize = *config.mutable_resize();
+  image.Describe(0, *resize.mutable_image());
+  resize.set_size(bytes);
+  resize.set_relation(proto::SIZE_EXACT);
+  resize.set_shrink(true);
+  resize.set_knows_data_file(has_data_file_);
+  Session session(environment_, files, compat::CommandKind::kAmend);
+  session.target_path = image.name;
+  session.shown_names[files.size()] = image.name;
+  return session.Run({image_resize_begin, image_resize_end}, config,
+                     LimitsFor(environment_, kGuestMemoryBytes));
+}
+
+bool Amend::Take(const ImageSource& image, proto::AmendConfig request,
+                 Progress& progress) const {
+  const uint64_t bytes = request.size();
+  if (!RunGuest(image, request, &progress, nullptr))
+    return false;
+  if (bytes == 0)
+    return true;
+  request.clear_size();
+  return ChangeSize(image, bytes) &&
+         (!request.has_compat() ||
+          RunGuest(image, request, &progress, nullptr));
+}
+
 int Amend::Change(const ImageSource& image,
                   const compat::CreateOptions& options) {
   proto::AmendConfig request;
   compat::ReadAmendOptions(options, environment_.profile, request);
   Progress progress(progress_ && !quiet_, 1.0);
-  const bool done = RunGuest(image, request, &progress, nullptr);
+  const bool done = Take(image, request, progress);
   progress.Complete();
   return done ? 0 : 1;
 }

@@ -21,7 +21,10 @@ struct AmendRequest {
   std::optional<ByteView> backing_file;
   std::optional<ByteView> backing_format;
   bool encryption = false;  // any option of it
-  uint64_t size = 0;        // bytes; 0: as it is
+  // The image gets another size (lib/format/resize.h) before it becomes version
+  // 2, for which the request is made once more. The rest of it is no change by
+  // then.
+  bool size_follows = false;
   // What qemu-img allowed once, or allows by now.
   bool may_change_backing = false;
   bool may_drop_zstd = false;

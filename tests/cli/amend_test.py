@@ -3,6 +3,7 @@ import re
 import shutil
 import struct
 
+import qcow2_bitmaps
 from cli import case
 
 SHOWN = re.compile(r"disk size: .*")
@@ -102,6 +103,89 @@ class AmendTest(case.ProgramTest):
         self.image("g", "cluster_size=4k")
         for size in ("5M", "5M", "30M", "0", "64M"):
             self.both("-o", f"size={size}", name="g")
+
+    def test_the_disk_shrinks_unasked_and_grows_over_what_was_given_up(self):
+        for shape in ("cluster_size=4k", "cluster_size=16k,extended_l2=on",
+                      "compat=0.10,cluster_size=512"):
+            self.image("g", shape)
+            for size in ("1M", "512", "3M", "7000k", "700k"):
+                self.both("-o", f"size={size}", name="g")
+
+    def test_sizes_change_with_snapshots_and_not_in_version_2(self):
+        for shape in ("compat=1.1", "compat=0.10"):
+            self.image("s", shape)
+            self.make("snapshot", "-c", "one", "s")
+            for options in ("size=6M", "size=4M", "size=1M", "compat=0.10",
+                            "compat=1.1,size=2M"):
+                self.both("-o", options, name="s")
+
+    def test_a_size_and_other_changes_come_together(self):
+        self.image("g", "cluster_size=4k")
+        for options in ("size=1M,compat=0.10", "size=2M,compat=1.1",
+                        "size=30M,refcount_bits=64,lazy_refcounts=on",
+                        "size=1M,compat=0.10,refcount_bits=16",
+                        "size=5M,compat=0.10,lazy_refcounts=on",
+                        "size=3M,refcount_bits=3", "size=5M,backing_file=x"):
+            self.both("-o", options, name="g")
+
+    def test_what_lies_below_a_longer_disk_stays_hidden(self):
+        self.raw("base", 8 << 20, (0, b"base" * (2 << 20)))
+        below = ("-b", "base", "-F", "raw")
+        for shape in ("cluster_size=64k", "cluster_size=16k,extended_l2=on"):
+            self.image("b", shape, more=below)
+            for options in ("size=4100k", "size=6M", "size=1M", "size=7M"):
+                self.both("-o", options, name="b")
+        self.image("b", "compat=0.10", more=below)
+        for options in ("size=6M", "size=6M,compat=1.1",
+                        "size=7M,compat=0.10", "size=9M", "size=2M"):
+            self.both("-o", options, name="b")
+
+    def test_the_base_may_be_packed_where_the_old_end_is_in_a_cluster(self):
+        self.image("a", size="4M")
+        self.make("convert", "-c", "-O", "qcow2", "a", "base")
+        self.make("create", "-q", "-f", "qcow2", "-b", "base", "-F", "qcow2",
+                  "b", "1000k")
+        self.both("-o", "size=3M", name="b")
+
+    def test_bitmaps_follow_the_size(self):
+        self.make("create", "-q", "-f", "qcow2", "b", "4M")
+        self.make("bitmap", "--add", "b", "b0")
+        self.make("bitmap", "--add", "-g", "4k", "b", "b1")
+        self.io("b", "write -P 1 0 1M", "write -P 1 3M 1M")
+        for size in ("5M", "5M", "1M", "3M"):
+            before = self.path("b").read_bytes()
+            self.make("amend", "-o", f"size={size}", "b")
+            want = qcow2_bitmaps.read(self.path("b"))
+            self.path("b").write_bytes(before)
+            self.both("-o", f"size={size}", name="b")
+            self.assertEqual(qcow2_bitmaps.read(self.path("b")), want, size)
+
+    def test_a_bitmap_in_use_forbids_every_size(self):
+        self.make("create", "-q", "-f", "qcow2", "b", "4M")
+        self.make("bitmap", "--add", "b", "b0")
+        qcow2_bitmaps.set_first_flags(self.path("b"), 1)
+        for size in ("5M", "4M", "1M", "1000"):
+            self.both("-o", f"size={size}", name="b")
+
+    def test_the_data_file_follows_the_size(self):
+        for more in ("", ",data_file_raw=on"):
+            self.image("d", "data_file=d.raw" + more)
+            for options in ("size=6M", "size=1M", "size=3M",
+                            "size=2M,data_file=d.raw"):
+                data = self.path("d.raw").read_bytes()
+                kept = self.path("d").read_bytes()
+                self.make("amend", "-o", options, "d")
+                want = self.facts("d"), self.path("d.raw").read_bytes()
+                self.path("d").write_bytes(kept)
+                self.path("d.raw").write_bytes(data)
+                self.succeeds(self.as_reference("amend", "-o", options, "d"))
+                self.assertEqual(
+                    (self.facts("d"), self.path("d.raw").read_bytes()), want,
+                    options)
+
+    def test_sizes_that_cannot_be_are_told_alike(self):
+        for size in ("1000", "100000T", "7E", "8E", "-1", "x"):
+            self.both("-o", f"size={size}")
 
     def test_the_name_of_the_data_file_changes(self):
         self.image("d", "data_file=d.raw,data_file_raw=on")

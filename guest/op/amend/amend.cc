@@ -30,7 +30,7 @@ class Progress final : public AmendProgress {
 
 AmendRequest RequestOf(const instar_proto_AmendConfig& config) {
   AmendRequest request = {.encryption = config.encryption,
-                          .size = config.size,
+                          .size_follows = config.size != 0,
                           .may_change_backing = config.may_change_backing,
                           .may_drop_zstd = config.may_drop_zstd};
   if (config.has_compat) {

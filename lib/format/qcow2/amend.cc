@@ -6,7 +6,6 @@
 #include "lib/base/checked.h"
 #include "lib/format/qcow2/layout.h"
 #include "lib/format/qcow2/metadata.h"
-#include "lib/format/qcow2/overlap.h"
 #include "lib/format/qcow2/refcount_width.h"
 #include "lib/format/qcow2/snapshot_list.h"
 #include "lib/format/qcow2/zero_expansion.h"
@@ -17,7 +16,6 @@ namespace {
 constexpr uint64_t kTableBytes = 64 << 20;
 // Blocks of L1 and snapshot tables that are kept.
 constexpr uint64_t kCachedBlocks = 4;
-constexpr uint64_t kSectorBytes = 512;
 
 Error Unsupported(ByteView what) {
   return {.fault = Fault::kUnsupported,
@@ -49,8 +47,9 @@ class Amendment {
     TRY(ChangeDataFile());
     TRY(ChangeBacking());
     TRY(ChangeLazy());
-    TRY(ChangeSize());
-    return version_ < image_.header.version ? Downgrade() : Status();
+    const bool is_last_step =
+        version_ < image_.header.version && !request_.size_follows;
+    return is_last_step ? Downgrade() : Status();
   }
 
   // What is wrong with the request by itself, in the order of the options.
@@ -61,8 +60,6 @@ class Amendment {
   Status ChangeDataFile();
   Status ChangeBacking();
   Status ChangeLazy();
-  Status ChangeSize();
-  Status CheckSize() const;
   Status Downgrade();
   Status CheckDowngrade();
   Status CheckSnapshots();
@@ -186,60 +183,6 @@ Status Amendment::ChangeLazy() {
   }
   header.compatible ^= kCompatibleLazyRefcounts;
   return image_.WriteHeader();
-}
-
-// ---- Size -------------------------------------------------------------------
-
-Status Amendment::CheckSize() const {
-  const Header& header = image_.header;
-  if (request_.size % kSectorBytes != 0) {
-    return Error{.fault = Fault::kAmendSizeUnaligned};
-  }
-  if (header.num_snapshots != 0 && header.version < 3) {
-    return Error{.fault = Fault::kQcow2ResizeOldWithSnapshots};
-  }
-  if (request_.size < header.virtual_size()) {
-    return Unsupported(ByteView::Of("Shrinking an image by amend"));
-  }
-  if (header.has_data_file() || image_.extensions.num_bitmaps != 0 ||
-      !image_.backing_file.empty()) {
-    return Unsupported(
-        ByteView::Of("A change of size by amend of an image with other parts"));
-  }
-  return {};
-}
-
-Status Amendment::ChangeSize() {
-  Header& header = image_.header;
-  if (request_.size == 0) {
-    return {};
-  }
-  TRY(CheckSize());
-  if (request_.size == header.virtual_size()) {
-    return {};
-  }
-  Geometry geometry = image_.geometry();
-  geometry.virtual_size = request_.size;
-  const uint64_t entries = geometry.l1_entries();
-  if (entries > kMaxL1Bytes / kL1EntryBytes) {
-    return Error{.fault = Fault::kSizeTooLarge, .value = request_.size};
-  }
-  const uint64_t old_offset = header.l1_offset;
-  const uint64_t old_bytes = header.num_l1_entries * kL1EntryBytes;
-  if (entries > header.num_l1_entries) {
-    const uint64_t bytes = entries * kL1EntryBytes;
-    const MutableBytes l1 = TRY(image_.arena().AllocateZeroed(bytes));
-    TRY(image_.file().ReadAt(old_offset, l1.Prefix(old_bytes)));
-    header.l1_offset = TRY(AllocateApart(image_, geometry.Clusters(bytes)));
-    header.num_l1_entries = entries;
-    TRY(image_.file().WriteAt(header.l1_offset, l1.view()));
-  }
-  header.size = request_.size;
-  TRY(image_.WriteHeader());
-  if (header.l1_offset != old_offset) {
-    TRY(image_.refcounts().Free(old_offset, old_bytes, false));
-  }
-  return image_.Sync();
 }
 
 // ---- Version 2 --------------------------------------------------------------
