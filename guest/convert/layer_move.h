@@ -58,6 +58,7 @@ struct LayerMoveOptions {
   // Null: zeroes, as everything behind an image's end is.
   Image* sides[kSides] = {};
   uint64_t unit = 512;       // of a comparison, bytes, a power of two
+  uint64_t zero_unit = 512;  // the same where the first chain has ended
   uint64_t total_bytes = 0;  // of the disk
   bool may_unmap = false;    // of zeroes
   // Clusters of kCompare pieces are packed, and `unit` is a cluster. Null: not.

@@ -51,11 +51,12 @@ Status LayerMove::StoreDifferences(Item& item) {
   if (a.empty() && b.empty()) {
     return {};
   }
+  const uint64_t unit = work.is_past_end ? options_.zero_unit : options_.unit;
   uint64_t start = 0;  // of the run that differs, which ends at `at`
   uint64_t at = 0;
   while (at < work.length) {
-    const uint64_t misfit = (work.position + at) & (options_.unit - 1);
-    const uint64_t step = Min(work.length - at, options_.unit - misfit);
+    const uint64_t misfit = (work.position + at) & (unit - 1);
+    const uint64_t step = Min(work.length - at, unit - misfit);
     const bool differs = Differs(a, b, at, step);
     at += step;
     const uint64_t end = differs ? at : at - step;

@@ -55,8 +55,7 @@ class RebaseTest(layers.LayersTest):
                 self.both("rebase", "-b", "other", "-F", "qcow2", "other2")
 
     def test_bitmaps_record_what_is_stored(self):
-        # Within a cluster this release of the reference stores less.
-        for options in (["top", "fine"], ["-g", "1M", "top", "coarse"],
+        for options in (["-g", "512", "top", "fine"], ["top", "coarse"],
                         ["--disable", "top", "off"]):
             self.make("bitmap", "--add", *options)
         self.both("rebase", "-b", "other", "-F", "qcow2", "top")

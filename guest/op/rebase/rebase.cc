@@ -22,6 +22,7 @@ constexpr uint32_t kClaimFormat = abi::kClaimRead | abi::kClaimWrite |
                                   abi::kClaimUnshareResize;
 constexpr uint32_t kClaimRaw = abi::kClaimRead | abi::kClaimWrite;
 
+constexpr uint64_t kSectorBytes = 512;
 constexpr uint64_t kSubclusters = 32;  // of a cluster with extended L2
 
 class Rebase {
@@ -258,7 +259,8 @@ bool Rebase::Move() {
   const Result<LayerMove*> move = LayerMove::Create(
       context_, plan, *changed.target, unpacking, long_cluster,
       {.sides = {top_->backing(), next_},
-       .unit = UnitBytes(),
+       .unit = config_.whole_units ? UnitBytes() : kSectorBytes,
+       .zero_unit = UnitBytes(),
        .total_bytes = top_->virtual_size(),
        .packing = packing.value(),
        .plan_stage = instar_proto_Stage_STAGE_REBASE_STATUS,
