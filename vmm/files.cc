@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "gen/guest.pb.h"
+#include "vmm/empty_file.h"
 #include "vmm/file_attributes.h"
 #include "vmm/locks.h"
 #include "vmm/open_file.h"
@@ -42,25 +43,6 @@ int CacheFlags(CacheMode cache) {
       break;
   }
   return 0;
-}
-
-// Empties the regular file `fd`, which was opened as `path`; false: errno says
-// why not. ext4 writes back a file that was cut to nothing before the next
-// close of it returns (its "auto_da_alloc"): the close of a descriptor that
-// wrote nothing is the cheap one.
-bool Empty(int fd, const std::string& path) {
-  if (FileLength(fd) == 0) {
-    return true;
-  }
-  if (ftruncate(fd, 0) != 0) {
-    return false;
-  }
-  const int other =
-      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (other >= 0) {
-    close(other);
-  }
-  return true;
 }
 
 bool IsBlockDevice(const std::string& path) {
@@ -197,7 +179,7 @@ int64_t Files::State::Create(const std::string& path, CacheMode cache) {
     DropLocks(entry.fd, CreationLocks());
     return slot;
   }
-  if (!Empty(entry.fd, LiteralPath(path))) {
+  if (!EmptyFile(entry.fd, LiteralPath(path))) {
     return drop(static_cast<int>(-Fail(errno, path)));
   }
   if (outputs.nocow) {
