@@ -2,6 +2,7 @@
 out by the reference and by the program on equal files."""
 import json
 
+import mapped
 import qcow2_bitmaps
 from cli import case
 
@@ -37,11 +38,8 @@ class LayersTest(case.ProgramTest):
             end = self.qemu(command, "-f", fmt, "--output=json", name)
             text = end.text
             if end.code == 0:
-                text = steady(json.loads(text))
-                if command == "map":
-                    text = [{k: v for k, v in e.items() if k != "offset"}
-                            for e in text]
-                    text = joined(text)
+                text = mapped.runs(text) if command == "map" \
+                    else steady(json.loads(text))
             said.append((end.code, text, end.errors))
         end = self.qemu("convert", "-f", fmt, "-O", "raw", name, "contents")
         data = b""
@@ -67,19 +65,6 @@ class LayersTest(case.ProgramTest):
             self.assertTrue(got == want,
                             f"{' '.join(args)}\n{short(got)}\n{short(want)}")
         return end
-
-
-def joined(entries):
-    """Runs that differ in nothing but where they lie make one."""
-    out = []
-    for entry in entries:
-        last = out[-1] if out else None
-        if last and all(last[k] == entry[k] for k in entry
-                        if k not in ("start", "length")):
-            last["length"] += entry["length"]
-        else:
-            out.append(dict(entry))
-    return out
 
 
 def short(result):

@@ -15,6 +15,7 @@ import random
 import sys
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+import mapped
 from differential import cases
 
 VARYING = ("actual-size", "date-sec", "date-nsec", "cid", "parent-cid")
@@ -213,9 +214,7 @@ class Layers(cases.Cases):
                     x = without(json.loads(x), VARYING)
                     y = without(json.loads(y), VARYING)
                 if args[0] == "map" and not a.code and not b.code:
-                    x = without(json.loads(x), ("offset",))
-                    y = without(json.loads(y), ("offset",))
-                    x, y = joined(x), joined(y)
+                    x, y = mapped.runs(x), mapped.runs(y)
                 if args[0] == "check" and not a.code and not b.code:
                     # Where clusters are, each program decides.
                     x = without(json.loads(x), PLACES)
@@ -229,19 +228,6 @@ class Layers(cases.Cases):
             if end.code:
                 return f"{image.name}: {end.describe()}"
         return ""
-
-
-def joined(entries):
-    """Runs that differ in nothing but where they lie make one."""
-    out = []
-    for entry in entries:
-        last = out[-1] if out else None
-        if last and all(last[k] == entry[k] for k in entry
-                        if k not in ("start", "length")):
-            last["length"] += entry["length"]
-        else:
-            out.append(dict(entry))
-    return out
 
 
 if __name__ == "__main__":
