@@ -6,7 +6,7 @@
 #
 # One target for each format that can be read, and one for the ring.
 
-FUZZ_SECONDS ?= 10
+FUZZ_SECONDS ?= 6
 fuzz_targets := $(readers:%=format_%) ring_fuzz
 fuzz_flags   := $(common) -O1 -fsanitize=address,undefined \
                 -fno-sanitize-recover=all -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \

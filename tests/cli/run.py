@@ -6,6 +6,7 @@
 NAME is a part of a test's name. The last line counts tests, once a jail.
 """
 import argparse
+import concurrent.futures
 import importlib
 import pathlib
 import sys
@@ -74,6 +75,18 @@ def load(folder, names):
     return suite
 
 
+def run_jail(jail, args):
+    """The counts of all tests in that jail."""
+    tally = report.Tally()
+    case.ProgramTest.program = str(args.bin.resolve())
+    case.ProgramTest.jail = jail
+    result = Result(tally, jail)
+    for test in load(args.folder, args.names):
+        test.run(result)
+    sys.stdout.flush()
+    return tally.passed, tally.failed, tally.skipped
+
+
 def main():
     p = argparse.ArgumentParser(
         description=__doc__,
@@ -82,17 +95,17 @@ def main():
     p.add_argument("--bin", default=programs.PROGRAM, type=pathlib.Path)
     p.add_argument("--folder", default=HERE, type=pathlib.Path)
     p.add_argument("--jail", action="append", choices=programs.JAILS)
+    p.add_argument("--jobs", type=int, default=1,
+                   help="so many jails at a time")
     args = p.parse_intermixed_args()
-    folder = args.folder.resolve()
+    args.folder = args.folder.resolve()
     tally = report.Tally()
-    case.ProgramTest.program = str(args.bin.resolve())
-    count = len(load(folder, args.names))
-    for jail in programs.jails(args.jail or programs.JAILS, tally,
-                               f"tests/{folder.name}", count):
-        case.ProgramTest.jail = jail
-        result = Result(tally, jail)
-        for test in load(folder, args.names):
-            test.run(result)
+    jails = programs.jails(args.jail or programs.JAILS, tally,
+                           f"tests/{args.folder.name}",
+                           len(load(args.folder, args.names)))
+    with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
+        for done in [pool.submit(run_jail, jail, args) for jail in jails]:
+            tally.add(*done.result())
     return tally.finish()
 
 
