@@ -45,7 +45,7 @@ class Signals(Traced):
     def setUp(self):
         super().setUp()
         # Whoever ran the tests may have told its children to ignore it.
-        for number in (signal.SIGHUP, signal.SIGINT):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
             before = signal.signal(number, signal.SIG_DFL)
             self.addCleanup(signal.signal, number, before)
 
