@@ -122,12 +122,12 @@ MeasureTarget ReadMeasureTarget(const Environment& environment,
   out.has_backing_file = options.Text("backing_file").has_value();
   if (const auto size = options.Number("size"))
     out.target.set_size(*size);
-  const bool is_instar = environment.names.program == "instar";
+  const bool own_features = environment.profile.has_own_features;
   if (format == "qcow2") {
     ReadQcow2(options, out);
   } else if (format == "luks") {
     Refuse(out, SecretError(options, "key-secret"), proto::MEASURE_END_OPENED);
-  } else if (is_instar && HasBlocks(format)) {
+  } else if (own_features && HasBlocks(format)) {
     ReadBlocks(options, out);
   } else if (format != "raw") {
     return Wrong("Block driver '" + format +

@@ -62,7 +62,7 @@ class Rebase {
 
   bool HasBacking() const { return backing_ && !backing_->empty(); }
   // Images that qemu-img refuses may change.
-  bool OwnFormats() const { return environment_.names.program == "instar"; }
+  bool OwnFormats() const { return environment_.profile.has_own_features; }
   int Change(vmm::CacheMode cache, vmm::CacheMode backing_cache);
   // What the new backing file's name stands for.
   ImageSource FindBacking(const ImageSource& image) const;

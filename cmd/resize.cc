@@ -211,7 +211,7 @@ proto::Config Resize::MakeConfig(const ImageSource& image) const {
   resize.set_relation(relation_);
   resize.set_shrink(shrink_);
   resize.set_preallocation(preallocation_);
-  resize.set_own_formats(environment_.names.program == "instar");
+  resize.set_own_formats(environment_.profile.has_own_features);
   return config;
 }
 

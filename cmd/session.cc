@@ -39,7 +39,7 @@ std::optional<std::string> ReadJail(Environment& environment) {
 std::optional<std::string> ReadPolicy(Environment& environment) {
   const std::string value = Variable("INSTAR_POLICY");
   if (value.empty())
-    environment.policy.strict = environment.names.program == "instar";
+    environment.policy.strict = environment.profile.has_own_features;
   else if (value == "strict" || value == "default")
     environment.policy.strict = value == "strict";
   else
@@ -104,7 +104,7 @@ compat::FileRole RoleOf(int role) {
 }  // namespace
 
 std::optional<std::string> ReadSettings(Environment& environment) {
-  environment.replay_log = environment.names.program == "instar";
+  environment.replay_log = environment.profile.has_own_features;
   if (auto error = ReadJail(environment))
     return error;
   if (auto error = ReadPolicy(environment))
