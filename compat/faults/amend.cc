@@ -26,8 +26,6 @@ constexpr FaultRow kRows[] = {
     {proto::FAULT_AMEND_LAZY_VERSION,
      "Lazy refcounts only supported with compatibility level 1.1 and above "
      "(use compat=1.1 or greater)"},
-    {proto::FAULT_AMEND_SIZE_UNALIGNED,
-     "The new size must be a multiple of 512"},
     {proto::FAULT_AMEND_REFCOUNT_TOO_LARGE,
      "Cannot decrease refcount entry width to {v} bits: Cluster at offset "
      "0x{W} has a refcount of {x}"},
