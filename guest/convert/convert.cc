@@ -154,16 +154,6 @@ uint64_t TargetOffset(const instar_proto_ConvertConfig& config) {
   return config.target_offset + config.dd.target_offset;
 }
 
-Status OpenWriter(Context& context, const Writer& writer, Output& output) {
-  if (output.existing != nullptr) {
-    TRY(output.bitmaps.Begin(context, *output.existing, output.files));
-  }
-  Target* target = TRY(writer.open(context.arena, output.files, output.backing,
-                                   &codec::Unpacker::Create));
-  output.target = TRY(output.bitmaps.Wrap(context, *target));
-  return {};
-}
-
 bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
   const ByteView format = ViewOf(config.target.format);
@@ -182,10 +172,12 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   if (!claimed.ok()) {
     return FailedOpening(claimed.error(), file);
   }
-  const Status opened = OpenWriter(context, *writer, output);
-  if (!opened.ok()) {
-    return FailedOpening(opened.error(), file);
+  const Result<Target*> target = output.bitmaps.Open(
+      context, *writer, output.existing, output.files, output.backing);
+  if (!target.ok()) {
+    return FailedOpening(target.error(), file);
   }
+  output.target = target.value();
   const uint64_t end = config.has_target_bytes
                            ? config.target_offset + config.target_bytes
                            : output.target->virtual_size();

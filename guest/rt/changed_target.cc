@@ -3,7 +3,6 @@
 #include "gen/guest.npb.h"
 #include "guest/rt/claims.h"
 #include "guest/rt/findings.h"
-#include "lib/codec/unpacker.h"
 #include "lib/format/writers.h"
 
 namespace instar::guest {
@@ -33,10 +32,8 @@ Status OpenTarget(Context& context, Image& image, ChangedTarget& changed) {
   if (facts.qcow2 != nullptr && facts.qcow2->has_data_file) {
     TRY(OpenDataFile(changed));
   }
-  TRY(changed.bitmaps.Begin(context, image, changed.files));
-  Target* target = TRY(writer->open(context.arena, changed.files,
-                                    image.backing(), &codec::Unpacker::Create));
-  changed.target = TRY(changed.bitmaps.Wrap(context, *target));
+  changed.target = TRY(changed.bitmaps.Open(context, *writer, &image,
+                                            changed.files, image.backing()));
   return {};
 }
 

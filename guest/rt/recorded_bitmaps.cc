@@ -1,5 +1,7 @@
 #include "guest/rt/recorded_bitmaps.h"
 
+#include "lib/codec/unpacker.h"
+
 namespace instar::guest {
 namespace {
 
@@ -23,12 +25,19 @@ Status RecordedBitmaps::Begin(Context& context, Image& image,
   return runs_.Init(context.arena, kMaxRuns);
 }
 
-Result<Target*> RecordedBitmaps::Wrap(Context& context, Target& target) {
+Result<Target*> RecordedBitmaps::Open(Context& context, const Writer& writer,
+                                      Image* image, TargetFiles& files,
+                                      Image* backing) {
+  if (image != nullptr) {
+    TRY(Begin(context, *image, files));
+  }
+  Target* target =
+      TRY(writer.open(context.arena, files, backing, &codec::Unpacker::Create));
   if (store_ == nullptr) {
-    return &target;
+    return target;
   }
   return static_cast<Target*>(
-      TRY(context.arena.New<RecordingTarget>(target, runs_)));
+      TRY(context.arena.New<RecordingTarget>(*target, runs_)));
 }
 
 Status RecordedBitmaps::End() {

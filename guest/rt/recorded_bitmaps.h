@@ -16,16 +16,18 @@ namespace instar::guest {
 
 class RecordedBitmaps {
  public:
-  // Marks the bitmaps of `image` as in use, if it has any; `files` then let its
-  // target be opened. Errors: those of the store.
-  Status Begin(Context& context, Image& image, TargetFiles& files);
-  // What is to be written to instead of `target`, which lives as long.
-  // Errors: kNoMemory.
-  Result<Target*> Wrap(Context& context, Target& target);
+  // Opens the target of `writer` in `files`, with `backing` below it, so that
+  // what is written to it is noted: the bitmaps of `image`, the one in these
+  // files, are marked as in use. Null: it is new and has none.
+  // Errors: those of the writer and of the store.
+  Result<Target*> Open(Context& context, const Writer& writer, Image* image,
+                       TargetFiles& files, Image* backing);
   // Stores the bitmaps, once the target has finished. Errors: the store's.
   Status End();
 
  private:
+  Status Begin(Context& context, Image& image, TargetFiles& files);
+
   BitmapStore* store_ = nullptr;
   WrittenRuns runs_;
 };

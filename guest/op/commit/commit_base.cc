@@ -115,10 +115,8 @@ Status CommitBase::OpenTarget() {
   files_.opener = &opener_;
   files_.random = ViewOf(context_.config->operation.commit.random);
   files_.has_old_data = true;
-  TRY(bitmaps_.Begin(context_, *image_, files_));
-  Target* target = TRY(writer->open(context_.arena, files_, image_->backing(),
-                                    &codec::Unpacker::Create));
-  target_ = TRY(bitmaps_.Wrap(context_, *target));
+  target_ =
+      TRY(bitmaps_.Open(context_, *writer, image_, files_, image_->backing()));
   return {};
 }
 
