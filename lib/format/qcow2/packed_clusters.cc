@@ -44,6 +44,7 @@ Result<WriteExtent> Qcow2Target::AllocatePacked(uint64_t offset,
     return Error{.fault = Fault::kErrno, .error = kEopnotsupp};
   }
   INSTAR_CHECK(packed_bytes != 0 && packed_bytes < geometry_.cluster_bytes());
+  TRY(MakeRoom());
   const uint64_t table = TRY(map_.WritableTable(offset));
   const uint64_t index = map_.Index(offset);
   const L2Entry old = TRY(map_.Load(table, index));
@@ -55,7 +56,7 @@ Result<WriteExtent> Qcow2Target::AllocatePacked(uint64_t offset,
   TRY(map_.Store(table, index,
                  PackedEntry(geometry_.l2_dialect(), host, packed_bytes)));
   if (old.word != 0) {
-    TRY(FreeCluster(old, false));
+    TRY(Replace(old));
   }
   // The file ends with a whole sector.
   const uint64_t end = TRY(CheckedAlignUp(host + packed_bytes, kSector));

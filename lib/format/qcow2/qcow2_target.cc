@@ -30,13 +30,16 @@ Status Qcow2Target::Init(Arena& arena) {
 }
 
 Result<WriteExtent> Qcow2Target::Allocate(uint64_t offset, uint64_t length) {
+  TRY(MakeRoom());
   const Run run = TRY(FindRun(offset, length, false));
   return WriteExtent{
       .length = run.length, .file = data_, .host_offset = run.host_offset};
 }
 
 // As much of [offset, +length) as can lie together: clusters that are there
-// already, then new ones, in any order as long as they adjoin.
+// already, then new ones, in any order as long as they adjoin. Where the order
+// of writes matters, one step changes tables, and no more: the next could write
+// them out before the data is there.
 Result<Qcow2Target::Run> Qcow2Target::FindRun(uint64_t offset, uint64_t length,
                                               bool ahead) {
   Run run;
@@ -64,6 +67,9 @@ Result<Qcow2Target::Run> Qcow2Target::FindRun(uint64_t offset, uint64_t length,
       run.host_offset = step.value().host_offset;
     }
     run.length += step.value().length;
+    if (in_order_ && !ahead && step.value().is_linked) {
+      break;
+    }
   }
   needed_size_ = Max(needed_size_, ahead ? 0 : run.host_offset + run.length);
   return run;
@@ -109,7 +115,9 @@ Result<Qcow2Target::Run> Qcow2Target::WriteInPlace(const Want& want) {
     TRY(CopyRest(want, span, host, false));
     TRY(Link(want, span, host, count, true));
   }
-  return Run{.length = length, .host_offset = host + in_cluster};
+  return Run{.length = length,
+             .host_offset = host + in_cluster,
+             .is_linked = !all_data};
 }
 
 // Whether the index-th cluster of the write holds data wherever a write of
@@ -141,8 +149,10 @@ Result<bool> Qcow2Target::IsAllData(const Want& want, uint64_t index,
 
 Result<Qcow2Target::Run> Qcow2Target::WriteToNew(const Want& want) {
   const L2Entry first = TRY(map_.Load(want.table, want.index));
+  const uint64_t max_clusters =
+      in_order_ ? Min(want.max_clusters, kMaxStep) : want.max_clusters;
   uint64_t count = 1;
-  while (count < want.max_clusters) {
+  while (count < max_clusters) {
     const L2Entry entry = TRY(map_.Load(want.table, want.index + count));
     if (!NeedsNewCluster(geometry_, entry)) {
       break;
@@ -170,7 +180,8 @@ Result<Qcow2Target::Run> Qcow2Target::WriteToNew(const Want& want) {
       SpanOf(geometry_, first, last, want.offset, length, false);
   TRY(CopyRest(want, span, host, is_zero));
   TRY(Link(want, span, host, count, false));
-  return Run{.length = length, .host_offset = host + in_cluster};
+  return Run{
+      .length = length, .host_offset = host + in_cluster, .is_linked = true};
 }
 
 // Where the new clusters are. `is_zero`: the file holds nothing there yet.
@@ -242,8 +253,23 @@ Status Qcow2Target::Link(const Want& want, const WriteSpan& span, uint64_t host,
     }
     TRY(map_.Store(want.table, want.index + i, entry));
     if (!in_place && old.word != 0) {
-      TRY(FreeCluster(old, false));
+      TRY(want.ahead ? FreeCluster(old, false) : Replace(old));
     }
+  }
+  return {};
+}
+
+Status Qcow2Target::Replace(const L2Entry& entry) {
+  if (!in_order_) {
+    return FreeCluster(entry, false);
+  }
+  replaced_[num_replaced_++] = entry;
+  return {};
+}
+
+Status Qcow2Target::FreeReplaced() {
+  while (num_replaced_ != 0) {
+    TRY(FreeCluster(replaced_[--num_replaced_], false));
   }
   return {};
 }
@@ -277,7 +303,13 @@ Status Qcow2Target::FreeCluster(const L2Entry& entry, bool discard) {
 
 // ---- The end ----------------------------------------------------------------
 
+Status Qcow2Target::Sync() {
+  TRY(FreeReplaced());
+  return tables_.FlushAll();
+}
+
 Status Qcow2Target::Finish() {
+  TRY(FreeReplaced());
   TRY(tables_.FlushAll());
   if (data_->size() < needed_size_) {
     TRY(data_->Truncate(needed_size_, FilePreallocation::kSparse));

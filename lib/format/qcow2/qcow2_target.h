@@ -35,15 +35,19 @@ class Qcow2Target final : public Target {
 
   // To be called once, first. Errors: kNoMemory.
   Status Init(Arena& arena);
-  // TableStore::WriteInOrder.
-  void WriteInOrder() { tables_.WriteInOrder(); }
+  // TableStore::WriteInOrder. What a write replaces is freed by a later call:
+  // to free may write out the table that refers to what is to be written.
+  void WriteInOrder() {
+    tables_.WriteInOrder(data_ == file_ ? nullptr : data_);
+    in_order_ = true;
+  }
 
   Result<WriteExtent> Allocate(uint64_t offset, uint64_t length) override;
   Result<PackRules> Packing() const override;
   Result<WriteExtent> AllocatePacked(uint64_t offset, uint64_t packed_bytes,
                                      MutableBytes prefix) override;
   Status WriteZeroes(uint64_t offset, uint64_t length, bool may_unmap) override;
-  Status Sync() override { return tables_.FlushAll(); }
+  Status Sync() override;
   Status Finish() override;
 
   // The rest is for `create`.
@@ -64,7 +68,7 @@ class Qcow2Target final : public Target {
 
   // To be called first. Tables are written as TableStore::WriteInOrder has it.
   void BeginGrowth() {
-    tables_.WriteInOrder();
+    WriteInOrder();
     has_grown_ = true;
   }
   // As AllocateAll.
@@ -75,10 +79,15 @@ class Qcow2Target final : public Target {
   Status MapFrom(uint64_t offset, uint64_t host_offset, bool as_data);
 
  private:
+  // Clusters, by one write, and that wait to be freed.
+  static constexpr uint64_t kMaxStep = 256;
+  static constexpr uint64_t kMaxReplaced = 2 * kMaxStep;
+
   // A contiguous part of a write. Of length 0: it cannot continue there.
   struct Run {
     uint64_t length = 0;
     uint64_t host_offset = 0;
+    bool is_linked = false;  // by an entry that was changed
   };
   // What is wanted of a part: where it is in its L2 table, and where in the
   // file it must be to continue what came before (all ones: anywhere).
@@ -106,6 +115,13 @@ class Qcow2Target final : public Target {
               uint64_t num_clusters, bool in_place);
   Result<uint64_t> TakeBytes(uint64_t bytes);
   Status FreeCluster(const L2Entry& entry, bool discard);
+  // Drops what `entry` referred to, which no table does any more.
+  Status Replace(const L2Entry& entry);
+  Status FreeReplaced();
+  // Before a write: makes room for what it replaces.
+  Status MakeRoom() {
+    return num_replaced_ > kMaxReplaced - kMaxStep ? FreeReplaced() : Status();
+  }
 
   Status ZeroPiece(uint64_t offset, uint64_t length, bool may_unmap);
   Status WriteZeroData(uint64_t offset, uint64_t length);
@@ -125,6 +141,9 @@ class Qcow2Target final : public Target {
   L2Map map_;
   OldData old_data_;
   bool has_grown_ = false;
+  bool in_order_ = false;
+  L2Entry replaced_[kMaxReplaced];  // by earlier writes; not freed yet
+  uint64_t num_replaced_ = 0;
   uint64_t free_byte_ = 0;  // behind the last packed cluster; 0: there is none
 };
 

@@ -35,6 +35,16 @@ Status TableStore::Init(Arena& arena, File& file, uint64_t cluster_bytes,
   return {};
 }
 
+Status TableStore::Barrier() {
+  if (!in_order_) {
+    return {};
+  }
+  if (data_ != nullptr) {
+    TRY(data_->Flush());
+  }
+  return file_->Flush();
+}
+
 Status TableStore::Write(Table table) {
   PageCache& cache = Cache(table);
   if (cache.dirty()) {
@@ -96,6 +106,8 @@ Status TableStore::BeginAllocating() {
   if (freeing_) {
     TRY(Write(Table::kL2));
     TRY(Write(Table::kL1));
+    // What was freed may be given out again now.
+    TRY(Barrier());
     freeing_ = false;
   }
   return {};

@@ -31,7 +31,11 @@ class TableStore {
 
   // From now on each kind of table is written only when all that was written
   // to the file before is durable: for images that hold something to lose.
-  void WriteInOrder() { in_order_ = true; }
+  // `data`: an external data file, which comes first, too; null: none.
+  void WriteInOrder(File* data = nullptr) {
+    in_order_ = true;
+    data_ = data;
+  }
 
   uint64_t page_bytes() const { return page_bytes_; }
 
@@ -57,7 +61,7 @@ class TableStore {
   void DropCluster(uint64_t offset);
 
   // What was written so far comes before whatever follows, where that matters.
-  Status Barrier() { return in_order_ ? file_->Flush() : Status(); }
+  Status Barrier();
 
   // Writes all refcounts, or everything.
   Status FlushRefcounts();
@@ -71,6 +75,7 @@ class TableStore {
   Status Write(Table table);
 
   File* file_ = nullptr;
+  File* data_ = nullptr;  // of WriteInOrder
   PageCache caches_[kNumTables];
   uint64_t cluster_bytes_ = 0;
   uint64_t page_bytes_ = 0;
