@@ -21,7 +21,7 @@ uint64_t Inside(const Image* top, uint64_t position, uint64_t length) {
 
 bool LayerMove::Fill() {
   bool moved = false;
-  while (!failed_ && filled_ < planned_) {
+  while (filled_ < failure_.Bound(planned_)) {
     Item& item = ItemAt(filled_);
     if (!is_placed_) {
       const Result<bool> placed = Place(item);
@@ -30,8 +30,9 @@ bool LayerMove::Fill() {
       }
       is_placed_ = placed.ok();
       if (!placed.ok()) {
-        Fail(placed.error(),
-             {.stage = options_.plan_stage, .position = item.work.position});
+        failure_.Note(
+            filled_, placed.error(),
+            {.stage = options_.plan_stage, .position = item.work.position});
         return true;
       }
     }
@@ -39,9 +40,10 @@ bool LayerMove::Fill() {
     const Result<bool> done = FillItem(item);
     if (!done.ok()) {
       const Image* image = options_.sides[fill_side_];
-      Fail(done.error(), {.stage = options_.read_stages[fill_side_],
-                          .slot = image == nullptr ? 0 : image->file().slot(),
-                          .position = item.work.position});
+      failure_.Note(filled_, done.error(),
+                    {.stage = options_.read_stages[fill_side_],
+                     .slot = image == nullptr ? 0 : image->file().slot(),
+                     .position = item.work.position});
       return true;
     }
     moved |= done.value() || fill_offset_ != before;

@@ -45,7 +45,7 @@ Result<LayerMove*> LayerMove::Create(Context& context, LayerPlan& plan,
 }
 
 bool LayerMove::Run() {
-  while (!failed_) {
+  for (;;) {
     bool moved = Plan();
     moved |= Fill();
     moved |= requests_->Poll();
@@ -53,27 +53,30 @@ bool LayerMove::Run() {
     moved |= Pack();
     moved |= Store();
     moved |= Release();
-    if (is_planned_ && released_ == planned_) {
+    if ((is_planned_ || failure_.is_set()) &&
+        released_ == failure_.Bound(planned_)) {
       break;
     }
-    if (!moved && !failed_) {
+    if (!moved) {
       Workers::Get().WaitFor(
           *requests_, unpacking_->HasRunning() || stored_ < pushed_,
           [this] { return CollectUnpacked() || CanStore(); });
     }
   }
-  return !failed_;
+  return failure_.Report();
 }
 
 bool LayerMove::Plan() {
   bool moved = false;
-  while (!failed_ && !is_planned_ && planned_ - released_ < kMaxItems) {
+  while (!failure_.is_set() && !is_planned_ &&
+         planned_ - released_ < kMaxItems) {
     const Result<LayerWork> work = plan_->Next();
     if (!work.ok()) {
       const Image* image = options_.sides[0];
-      Fail(work.error(), {.stage = options_.plan_stage,
-                          .slot = image == nullptr ? 0 : image->file().slot(),
-                          .position = plan_->position()});
+      failure_.Note(planned_, work.error(),
+                    {.stage = options_.plan_stage,
+                     .slot = image == nullptr ? 0 : image->file().slot(),
+                     .position = plan_->position()});
       return true;
     }
     is_planned_ = work.value().length == 0;
@@ -91,12 +94,14 @@ bool LayerMove::CollectUnpacked() {
   bool moved = false;
   while (UnpackJob* job = unpacking_->NextDone()) {
     moved = true;
-    Item& item = ItemAt(job->item / kSides);
+    const uint64_t sequence = job->item / kSides;
+    Item& item = ItemAt(sequence);
     --item.reads;
     if (job->failed) {
-      Fail(job->error, {.stage = options_.read_stages[job->item % kSides],
-                        .slot = job->image->file().slot(),
-                        .position = item.work.position});
+      failure_.Note(sequence, job->error,
+                    {.stage = options_.read_stages[job->item % kSides],
+                     .slot = job->image->file().slot(),
+                     .position = item.work.position});
     }
     unpacking_->Return(*job);
   }
@@ -105,7 +110,7 @@ bool LayerMove::CollectUnpacked() {
 
 bool LayerMove::Release() {
   const uint64_t before = released_;
-  while (released_ < stored_ && ItemAt(released_).writes == 0) {
+  while (released_ < failure_.Bound(stored_) && ItemAt(released_).writes == 0) {
     const Item& item = ItemAt(released_);
     data_.FreeUpTo(item.data_mark);
     packed_.FreeUpTo(item.packed_mark);
@@ -124,13 +129,6 @@ void LayerMove::ReportProgress(uint64_t done) {
   reported_ = done;
   requests_->Call(
       {.call = abi::Call::kProgress, .offset = done, .length = all});
-}
-
-void LayerMove::Fail(const Error& error, const FailurePlace& place) {
-  if (!failed_) {
-    ReportFailure(error, place);
-  }
-  failed_ = true;
 }
 
 // ---- Transfers --------------------------------------------------------------
@@ -171,12 +169,15 @@ void LayerMove::OnTransferDone(Ticket& ticket) {
 void LayerMove::Complete(Transfer& transfer) {
   const int64_t result = transfer.ticket.result;
   Item& item = ItemAt(transfer.sequence);
+  const Error error = {.fault = Fault::kErrno,
+                       .error = static_cast<int32_t>(-result)};
   if (result < 0) {
-    Fail({.fault = Fault::kErrno, .error = static_cast<int32_t>(-result)},
-         {.stage = transfer.is_write ? options_.write_stage
-                                     : options_.read_stages[transfer.side],
-          .slot = transfer.slot,
-          .position = item.work.position});
+    failure_.Note(
+        transfer.sequence, error,
+        {.stage = transfer.is_write ? options_.write_stage
+                                    : options_.read_stages[transfer.side],
+         .slot = transfer.slot,
+         .position = item.work.position});
   }
   if (transfer.is_write) {
     --item.writes;
@@ -186,8 +187,8 @@ void LayerMove::Complete(Transfer& transfer) {
     const uint64_t got = result < 0 ? 0 : static_cast<uint64_t>(result);
     const uint64_t kept = Min(got, transfer.bytes.size());
     transfer.bytes.Slice(kept, transfer.bytes.size() - kept).value().Fill(0);
-    // After a failure nothing new begins.
-    if (transfer.job != nullptr && !failed_) {
+    // Behind a failure nothing new begins.
+    if (transfer.job != nullptr && failure_.GoesOn(transfer.sequence)) {
       unpacking_->Push(*transfer.job);
     } else {
       --item.reads;

@@ -14,7 +14,7 @@
 #include "guest/convert/layer_packing.h"
 #include "guest/rt/buffer_ring.h"
 #include "guest/rt/context.h"
-#include "guest/rt/findings.h"
+#include "guest/rt/first_failure.h"
 #include "guest/rt/long_cluster.h"
 #include "guest/rt/requests.h"
 #include "guest/rt/unpacking.h"
@@ -165,7 +165,6 @@ class LayerMove {
                   MutableBytes bytes, uint64_t sequence, int side);
   static void OnTransferDone(Ticket& ticket);
   void Complete(Transfer& transfer);
-  void Fail(const Error& error, const FailurePlace& place);
   void ReportProgress(uint64_t done);
 
   Requests* requests_;
@@ -190,9 +189,9 @@ class LayerMove {
   uint32_t* clusters_ = nullptr;  // what was made of those of all items
   int fill_side_ = 0;             // where the filling of item filled_ is
   uint64_t fill_offset_ = 0;
-  uint32_t writes_ = 0;
+  uint32_t writes_ = 0;    // on their way
   uint64_t reported_ = 0;  // progress, bytes
-  bool failed_ = false;
+  FirstFailure failure_;
 };
 
 }  // namespace instar::guest

@@ -21,7 +21,7 @@ Status LayerMove::PreparePacking(Arena& arena) {
 
 bool LayerMove::Pack() {
   const uint64_t before = pushed_;
-  while (!failed_ && pushed_ < filled_ && ItemAt(pushed_).reads == 0) {
+  while (pushed_ < failure_.Bound(filled_) && ItemAt(pushed_).reads == 0) {
     Item& item = ItemAt(pushed_);
     if (Packs(item)) {
       PackedPiece& piece = item.piece;

@@ -7,7 +7,7 @@
 namespace instar::guest {
 
 bool LayerMove::CanStore() {
-  if (stored_ == pushed_) {
+  if (stored_ >= failure_.Bound(pushed_)) {
     return false;
   }
   const Item& item = ItemAt(stored_);
@@ -16,12 +16,13 @@ bool LayerMove::CanStore() {
 
 bool LayerMove::Store() {
   bool moved = false;
-  while (!failed_ && CanStore()) {
+  while (CanStore()) {
     Item& item = ItemAt(stored_);
     const Status stored = StoreItem(item);
     if (!stored.ok()) {
-      Fail(stored.error(),
-           {.stage = options_.write_stage, .position = item.work.position});
+      failure_.Note(
+          stored_, stored.error(),
+          {.stage = options_.write_stage, .position = item.work.position});
       return true;
     }
     ++stored_;

@@ -56,7 +56,7 @@ Result<Pipeline*> Pipeline::Create(Context& context, convert::Planner& planner,
 // Chunks that are not packed pass at once.
 bool Pipeline::PackChunks() {
   bool moved = false;
-  while (!failed_ && packed_ < filled_) {
+  while (packed_ < failure_.Bound(filled_)) {
     Item& item = ItemAt(packed_);
     if (Packs(item)) {
       if (!packing_->PackOne(*this)) {
@@ -72,7 +72,7 @@ bool Pipeline::PackChunks() {
 }
 
 bool Pipeline::Run() {
-  while (!failed_) {
+  for (;;) {
     bool moved = PlanChunks();
     moved |= FillChunks();
     moved |= requests_->Poll();
@@ -80,28 +80,33 @@ bool Pipeline::Run() {
     moved |= PackChunks();
     moved |= WriteChunks();
     moved |= ReleaseChunks();
-    if (released_ == planned_ && planner_->AtEnd() && !has_waiting_chunk_) {
+    if (IsAtEnd()) {
       break;
     }
-    if (!moved && !failed_) {
+    if (!moved) {
       Wait();
     }
   }
-  return !failed_;
+  return failure_.Report();
+}
+
+bool Pipeline::IsAtEnd() const {
+  const bool is_planned =
+      failure_.is_set() || (planner_->AtEnd() && !has_waiting_chunk_);
+  return is_planned && released_ == failure_.Bound(planned_);
 }
 
 // Nothing can move until a completion comes or a task ends.
 void Pipeline::Wait() {
   FlushRun();
   const bool busy = packed_ != written_ && packing_ != nullptr;
-  Workers::Get().WaitFor(*requests_, busy || unpacking_->HasRunning(), [this] {
-    return CollectUnpacked() || (written_ < packed_ && CanWrite(written_));
-  });
+  Workers::Get().WaitFor(*requests_, busy || unpacking_->HasRunning(),
+                         [this] { return CollectUnpacked() || CanWrite(); });
 }
 
 bool Pipeline::PlanChunks() {
   bool moved = false;
-  while (!failed_ && planned_ - released_ < kMaxChunks && PlanOne()) {
+  while (!failure_.is_set() && planned_ - released_ < kMaxChunks && PlanOne()) {
     moved = true;
   }
   return moved;
@@ -114,9 +119,10 @@ bool Pipeline::PlanOne() {
     }
     const Result<convert::Chunk> chunk = planner_->Next();
     if (!chunk.ok()) {
-      Fail(chunk.error(), {.stage = instar_proto_Stage_STAGE_STATUS,
-                           .slot = planner_->failed_source()->file().slot(),
-                           .position = planner_->failed_offset()});
+      failure_.Note(planned_, chunk.error(),
+                    {.stage = instar_proto_Stage_STAGE_STATUS,
+                     .slot = planner_->failed_source()->file().slot(),
+                     .position = planner_->failed_offset()});
       return false;
     }
     waiting_chunk_ = chunk.value();
@@ -151,9 +157,10 @@ bool Pipeline::CollectUnpacked() {
     if (job->failed && options_.salvage) {
       item.damaged = true;
     } else if (job->failed) {
-      Fail(job->error, {.stage = instar_proto_Stage_STAGE_READ,
-                        .slot = job->image->file().slot(),
-                        .position = item.chunk.position});
+      failure_.Note(job->item, job->error,
+                    {.stage = instar_proto_Stage_STAGE_READ,
+                     .slot = job->image->file().slot(),
+                     .position = item.chunk.position});
     }
     unpacking_->Return(*job);
   }
@@ -162,7 +169,8 @@ bool Pipeline::CollectUnpacked() {
 
 bool Pipeline::ReleaseChunks() {
   const uint64_t before = released_;
-  while (released_ < written_ && ItemAt(released_).writes == 0) {
+  while (released_ < failure_.Bound(written_) &&
+         ItemAt(released_).writes == 0) {
     const Item& item = ItemAt(released_);
     data_.FreeUpTo(item.data_mark);
     windows_.FreeUpTo(item.packed_mark);
@@ -197,15 +205,7 @@ void Pipeline::CountProgress(const convert::Chunk& chunk) {
       {.call = abi::Call::kProgress, .offset = progress_, .length = all});
 }
 
-void Pipeline::Fail(const Error& error, const FailurePlace& place) {
-  if (!failed_) {
-    ReportFailure(error, place);
-  }
-  failed_ = true;
-}
-
-// ---- Transfers
-// -----------------------------------------------------------------
+// ---- Transfers --------------------------------------------------------------
 
 Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
                                     MutableBytes bytes, uint64_t first,
@@ -241,6 +241,17 @@ void Pipeline::OnTransferDone(Ticket& ticket) {
   transfer->pipeline->Complete(*transfer);
 }
 
+void Pipeline::FailedTransfer(const Transfer& transfer) {
+  const Error error = {.fault = Fault::kErrno,
+                       .value = transfer.offset,
+                       .error = static_cast<int32_t>(-transfer.ticket.result)};
+  failure_.Note(transfer.first_item, error,
+                {.stage = transfer.is_write ? instar_proto_Stage_STAGE_WRITE
+                                            : instar_proto_Stage_STAGE_READ,
+                 .slot = transfer.slot,
+                 .position = ItemAt(transfer.first_item).chunk.position});
+}
+
 void Pipeline::Complete(Transfer& transfer) {
   const int64_t result = transfer.ticket.result;
   if (result < 0 && !transfer.is_write && options_.salvage) {
@@ -249,13 +260,7 @@ void Pipeline::Complete(Transfer& transfer) {
       ItemAt(i).damaged = true;
     }
   } else if (result < 0) {
-    Fail({.fault = Fault::kErrno,
-          .value = transfer.offset,
-          .error = static_cast<int32_t>(-result)},
-         {.stage = transfer.is_write ? instar_proto_Stage_STAGE_WRITE
-                                     : instar_proto_Stage_STAGE_READ,
-          .slot = transfer.slot,
-          .position = ItemAt(transfer.first_item).chunk.position});
+    FailedTransfer(transfer);
   } else if (!transfer.is_write) {
     // Behind the end of the file everything is zero.
     const auto got = Min(static_cast<uint64_t>(result), transfer.bytes.size());
@@ -274,9 +279,9 @@ void Pipeline::Complete(Transfer& transfer) {
   }
   while (UnpackJob* job = transfer.jobs) {
     transfer.jobs = job->next;
-    // After a failure nothing new begins: a worker woken now would wake behind
+    // Behind a failure nothing new begins: a worker woken now would wake after
     // the end of the run.
-    if (!failed_) {
+    if (failure_.GoesOn(job->item)) {
       unpacking_->Push(*job);
     }
   }

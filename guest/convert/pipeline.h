@@ -13,7 +13,7 @@
 #include "guest/convert/packing.h"
 #include "guest/rt/buffer_ring.h"
 #include "guest/rt/context.h"
-#include "guest/rt/findings.h"
+#include "guest/rt/first_failure.h"
 #include "guest/rt/long_cluster.h"
 #include "guest/rt/requests.h"
 #include "guest/rt/unpacking.h"
@@ -165,7 +165,8 @@ class Pipeline {
   bool Packs(const Item& item) const {
     return packing_ != nullptr && item.chunk.kind == convert::ChunkKind::kData;
   }
-  bool CanWrite(uint64_t sequence);
+  // Whether the next chunk can be written.
+  bool CanWrite();
   // False: no room for it now.
   Result<bool> WriteItem(Item& item, uint64_t sequence);
   Status WriteData(const Item& item, uint64_t sequence);
@@ -175,15 +176,16 @@ class Pipeline {
   void AddToRun(const WriteExtent& where, MutableBytes bytes,
                 uint64_t sequence);
   void FlushRun();
+  bool IsAtEnd() const;
 
   bool HasTransfer() const { return free_transfers_ != nullptr; }
   Transfer& Start(abi::Call call, File& file, uint64_t offset,
                   MutableBytes bytes, uint64_t first, uint64_t last);
   static void OnTransferDone(Ticket& ticket);
+  void FailedTransfer(const Transfer& transfer);
   void Complete(Transfer& transfer);
 
   void Wait();
-  void Fail(const Error& error, const FailurePlace& place);
   void CountProgress(const convert::Chunk& chunk);
 
   Requests* requests_;
@@ -219,7 +221,7 @@ class Pipeline {
   WriteRun run_;
   uint64_t progress_ = 0;           // bytes that are done
   uint64_t reported_progress_ = 0;  // of them, those the host heard of
-  bool failed_ = false;
+  FirstFailure failure_;
 };
 
 }  // namespace instar::guest

@@ -7,7 +7,7 @@ namespace instar::guest {
 
 bool Pipeline::FillChunks() {
   bool moved = false;
-  while (!failed_ && filled_ < planned_) {
+  while (filled_ < failure_.Bound(planned_)) {
     Item& item = ItemAt(filled_);
     const uint64_t before = fill_offset_;
     if (item.chunk.kind == convert::ChunkKind::kData) {
@@ -16,9 +16,10 @@ bool Pipeline::FillChunks() {
         item.damaged = true;
         fill_offset_ = item.chunk.length;
       } else if (!status.ok()) {
-        Fail(status.error(), {.stage = instar_proto_Stage_STAGE_READ,
-                              .slot = item.chunk.source->file().slot(),
-                              .position = item.chunk.position});
+        failure_.Note(filled_, status.error(),
+                      {.stage = instar_proto_Stage_STAGE_READ,
+                       .slot = item.chunk.source->file().slot(),
+                       .position = item.chunk.position});
         return true;
       }
       moved |= fill_offset_ != before;

@@ -7,12 +7,13 @@ namespace instar::guest {
 
 bool Pipeline::WriteChunks() {
   bool moved = false;
-  while (!failed_ && written_ < packed_ && CanWrite(written_)) {
+  while (CanWrite()) {
     Item& item = ItemAt(written_);
     const Result<bool> wrote = WriteItem(item, written_);
     if (!wrote.ok()) {
-      Fail(wrote.error(), {.stage = instar_proto_Stage_STAGE_WRITE,
-                           .position = item.chunk.position});
+      failure_.Note(written_, wrote.error(),
+                    {.stage = instar_proto_Stage_STAGE_WRITE,
+                     .position = item.chunk.position});
       return true;
     }
     if (!wrote.value()) {
@@ -25,9 +26,12 @@ bool Pipeline::WriteChunks() {
   return moved;
 }
 
-bool Pipeline::CanWrite(uint64_t sequence) {
-  const Item& item = ItemAt(sequence);
-  if (Packs(item) && IsDone(jobs_[sequence % kMaxChunks].task) == 0) {
+bool Pipeline::CanWrite() {
+  if (written_ >= failure_.Bound(packed_)) {
+    return false;
+  }
+  const Item& item = ItemAt(written_);
+  if (Packs(item) && IsDone(jobs_[written_ % kMaxChunks].task) == 0) {
     return false;
   }
   return item.reads == 0 && item.unpacks == 0;
