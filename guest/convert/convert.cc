@@ -4,6 +4,7 @@
 #include "guest/rt/chain.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
+#include "guest/rt/pending_writes.h"
 #include "guest/rt/recorded_bitmaps.h"
 #include "guest/rt/slot_file.h"
 #include "guest/rt/unpacking.h"
@@ -172,6 +173,7 @@ bool OpenTarget(Context& context, uint64_t total_bytes, Output& output) {
   if (!claimed.ok()) {
     return FailedOpening(claimed.error(), file);
   }
+  output.files.has_old_data = !config.create;
   const Result<Target*> target = output.bitmaps.Open(
       context, *writer, output.existing, output.files, output.backing);
   if (!target.ok()) {
@@ -257,6 +259,19 @@ uint64_t DataBytes(convert::Planner planner) {
   return bytes;
 }
 
+// Metadata of an image that was there before does not refer to data that is
+// not.
+bool RunInOrder(Pipeline& pipeline, const Output& output) {
+  if (output.existing == nullptr) {
+    return pipeline.Run();
+  }
+  const bool flushes = output.existing->facts().qcow2 != nullptr;
+  WriteBefore(output.files, flushes, &pipeline);
+  const bool moved = pipeline.Run();
+  WriteBefore(output.files, flushes, nullptr);
+  return moved;
+}
+
 bool Move(Context& context, Sources& sources, Output& output,
           MakePacking make_packing) {
   const instar_proto_ConvertConfig& config = context.config->operation.convert;
@@ -303,7 +318,7 @@ bool Move(Context& context, Sources& sources, Output& output,
   if (!pipeline.ok()) {
     return FailedOpening(pipeline.error(), *output.files.file);
   }
-  return pipeline.value()->Run();
+  return RunInOrder(*pipeline.value(), output);
 }
 
 bool Finish(Output& output) {

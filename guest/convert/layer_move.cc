@@ -131,6 +131,16 @@ void LayerMove::ReportProgress(uint64_t done) {
       {.call = abi::Call::kProgress, .offset = done, .length = all});
 }
 
+Status LayerMove::AwaitWrites() {
+  while (writes_ != 0) {
+    const uint32_t seen = requests_->event();
+    if (!requests_->Poll()) {
+      requests_->Sleep(seen);
+    }
+  }
+  return written_;
+}
+
 // ---- Transfers --------------------------------------------------------------
 
 LayerMove::Transfer& LayerMove::Start(abi::Call call, const File& file,
@@ -178,6 +188,9 @@ void LayerMove::Complete(Transfer& transfer) {
                                     : options_.read_stages[transfer.side],
          .slot = transfer.slot,
          .position = item.work.position});
+  }
+  if (transfer.is_write && result < 0 && written_.ok()) {
+    written_ = error;
   }
   if (transfer.is_write) {
     --item.writes;

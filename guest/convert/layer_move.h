@@ -16,6 +16,7 @@
 #include "guest/rt/context.h"
 #include "guest/rt/first_failure.h"
 #include "guest/rt/long_cluster.h"
+#include "guest/rt/pending_writes.h"
 #include "guest/rt/requests.h"
 #include "guest/rt/unpacking.h"
 #include "lib/format/target.h"
@@ -70,7 +71,7 @@ struct LayerMoveOptions {
   instar_proto_Stage write_stage = instar_proto_Stage_STAGE_WRITE;
 };
 
-class LayerMove {
+class LayerMove final : public PendingWrites {
  public:
   // All arguments outlive the move. Memory for buffers comes from the context's
   // arena. Errors: kNoMemory.
@@ -83,8 +84,7 @@ class LayerMove {
   // reported.
   bool Run();
 
-  // Writes that are not done.
-  const uint32_t* unfinished_writes() const { return &writes_; }
+  Status AwaitWrites() override;
 
  private:
   static constexpr int kSides = LayerMoveOptions::kSides;
@@ -190,6 +190,7 @@ class LayerMove {
   int fill_side_ = 0;             // where the filling of item filled_ is
   uint64_t fill_offset_ = 0;
   uint32_t writes_ = 0;    // on their way
+  Status written_;         // what came of those that are done
   uint64_t reported_ = 0;  // progress, bytes
   FirstFailure failure_;
 };

@@ -205,6 +205,17 @@ void Pipeline::CountProgress(const convert::Chunk& chunk) {
       {.call = abi::Call::kProgress, .offset = progress_, .length = all});
 }
 
+Status Pipeline::AwaitWrites() {
+  FlushRun();
+  while (writes_ != 0) {
+    const uint32_t seen = requests_->event();
+    if (!requests_->Poll()) {
+      requests_->Sleep(seen);
+    }
+  }
+  return stored_;
+}
+
 // ---- Transfers --------------------------------------------------------------
 
 Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
@@ -226,6 +237,7 @@ Pipeline::Transfer& Pipeline::Start(abi::Call call, File& file, uint64_t offset,
   transfer.slot = file.slot();
   transfer.offset = offset;
   transfer.is_write = call == abi::Call::kWrite;
+  writes_ += transfer.is_write ? 1 : 0;
   transfer.jobs = nullptr;
   requests_->Submit({.call = call,
                      .slot = static_cast<uint16_t>(file.slot()),
@@ -250,6 +262,9 @@ void Pipeline::FailedTransfer(const Transfer& transfer) {
                                             : instar_proto_Stage_STAGE_READ,
                  .slot = transfer.slot,
                  .position = ItemAt(transfer.first_item).chunk.position});
+  if (transfer.is_write && stored_.ok()) {
+    stored_ = error;
+  }
 }
 
 void Pipeline::Complete(Transfer& transfer) {
@@ -274,6 +289,7 @@ void Pipeline::Complete(Transfer& transfer) {
       --item.reads;
     }
   }
+  writes_ -= transfer.is_write ? 1 : 0;
   if (window_.transfer == &transfer) {
     window_.transfer = nullptr;
   }

@@ -15,6 +15,7 @@
 #include "guest/rt/context.h"
 #include "guest/rt/first_failure.h"
 #include "guest/rt/long_cluster.h"
+#include "guest/rt/pending_writes.h"
 #include "guest/rt/requests.h"
 #include "guest/rt/unpacking.h"
 #include "guest/rt/workers.h"
@@ -40,7 +41,7 @@ struct PipelineOptions {
   uint64_t request_bytes = 0;
 };
 
-class Pipeline {
+class Pipeline final : public PendingWrites {
  public:
   // All arguments outlive the pipeline. Memory for buffers comes from the
   // context's arena. Errors: kNoMemory.
@@ -51,6 +52,8 @@ class Pipeline {
 
   // Moves everything. False: a failure has been reported.
   bool Run();
+
+  Status AwaitWrites() override;
 
  private:
   friend class Arena;
@@ -221,6 +224,8 @@ class Pipeline {
   WriteRun run_;
   uint64_t progress_ = 0;           // bytes that are done
   uint64_t reported_progress_ = 0;  // of them, those the host heard of
+  uint64_t writes_ = 0;             // on their way
+  Status stored_;                   // what came of those that are done
   FirstFailure failure_;
 };
 

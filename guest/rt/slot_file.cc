@@ -146,18 +146,13 @@ Status SlotFile::Release() {
   return WriteRange(held_offset_, ByteView(held_, abi::kHeldMagicBytes));
 }
 
-void SlotFile::AwaitUnfinished() const {
-  while (unfinished_ != nullptr && *unfinished_ != 0) {
-    const uint32_t seen = Mine().event();
-    if (!Mine().Poll()) {
-      Mine().Sleep(seen);
-    }
-  }
+Status SlotFile::AwaitPending() const {
+  return pending_ == nullptr ? Status() : pending_->AwaitWrites();
 }
 
 Status SlotFile::WriteRange(uint64_t offset, ByteView bytes) {
   if (waits_to_write_) {
-    AwaitUnfinished();
+    TRY(AwaitPending());
   }
   uint64_t done = 0;
   while (done < bytes.size()) {
@@ -239,7 +234,7 @@ Status SlotFile::Flush() {
   for (const Ticket& ticket : later_) {
     Mine().Await(ticket);
   }
-  AwaitUnfinished();
+  TRY(AwaitPending());
   if (later_error_ < 0) {
     return FileError(later_error_, 0);
   }

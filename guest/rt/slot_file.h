@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "gen/guest.npb.h"
+#include "guest/rt/pending_writes.h"
 #include "guest/rt/requests.h"
 #include "lib/base/arena.h"
 #include "lib/base/file.h"
@@ -54,11 +55,11 @@ class SlotFile final : public File {
   }
   // Errors: kErrno.
   Status Release();
-  // Writes that went past this class, so many of which `unfinished` says are on
-  // their way, end before any Flush; with `before_writes` before WriteAt, too.
-  // Null: there are none.
-  void WaitsFor(const uint32_t* unfinished, bool before_writes) {
-    unfinished_ = unfinished;
+  // Writes that went past this class end before any Flush; with
+  // `before_writes` before WriteAt, too, which then fail as they did. Null:
+  // there are none.
+  void WaitsFor(PendingWrites* pending, bool before_writes) {
+    pending_ = pending;
     waits_to_write_ = before_writes;
   }
   // A write that did not go through WriteAt reached up to `end`.
@@ -71,7 +72,7 @@ class SlotFile final : public File {
   static constexpr uint32_t kMaxLater = 64;
 
   Status WriteRange(uint64_t offset, ByteView bytes);
-  void AwaitUnfinished() const;
+  Status AwaitPending() const;
   void ShowHeld(uint64_t offset, MutableBytes out) const;
   Result<FileExtent> ExtentAhead(uint64_t offset, uint64_t length);
   static void OnLaterDone(Ticket& ticket);
@@ -81,7 +82,7 @@ class SlotFile final : public File {
   abi::SlotInfo info_;
   uint64_t size_;
   bool exact_writes_ = false;
-  const uint32_t* unfinished_ = nullptr;
+  PendingWrites* pending_ = nullptr;
   bool waits_to_write_ = false;
   bool is_held_ = false;
   uint64_t held_offset_ = 0;

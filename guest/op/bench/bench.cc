@@ -5,6 +5,7 @@
 #include "guest/rt/changed_target.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
+#include "guest/rt/pending_writes.h"
 
 namespace instar::guest {
 
@@ -34,8 +35,14 @@ bool RunOperation(Context& context) {
     ReportFailure(load.error(), {.slot = image->file().slot()});
     return false;
   }
+  if (!config.writes) {
+    return load.value()->Run();
+  }
+  WriteBefore(written.files, image->facts().qcow2 != nullptr, load.value());
   const bool done = load.value()->Run();
-  return (!config.writes || FinishChangedTarget(written)) && done;
+  // What failed to be written must not be referred to.
+  const bool finishes = done || load.value()->AwaitWrites().ok();
+  return finishes && FinishChangedTarget(written) && done;
 }
 
 }  // namespace instar::guest

@@ -54,11 +54,26 @@ bool Load::Run() {
   return true;
 }
 
-bool Load::Fail(const Error& error, uint64_t position) {
-  // Whoever fails must not leave before what still writes to its memory ends.
+void Load::AwaitAll() {
   for (uint64_t i = 0; i < depth_; ++i) {
     ring_->Await(requests_[i].ticket);
   }
+}
+
+Status Load::AwaitWrites() {
+  AwaitAll();
+  for (uint64_t i = 0; i < depth_; ++i) {
+    const int64_t result = requests_[i].ticket.result;
+    if (result < 0) {
+      return Error{.fault = Fault::kErrno, .error = static_cast<int>(-result)};
+    }
+  }
+  return {};
+}
+
+bool Load::Fail(const Error& error, uint64_t position) {
+  // Whoever fails must not leave before what still writes to its memory ends.
+  AwaitAll();
   ReportFailure(error,
                 {.stage = written_ != nullptr ? instar_proto_Stage_STAGE_WRITE
                                               : instar_proto_Stage_STAGE_READ,

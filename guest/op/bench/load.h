@@ -12,6 +12,7 @@
 #include "guest/rt/changed_target.h"
 #include "guest/rt/context.h"
 #include "guest/rt/long_cluster.h"
+#include "guest/rt/pending_writes.h"
 #include "guest/rt/requests.h"
 #include "guest/rt/unpacking.h"
 #include "lib/base/bytes.h"
@@ -21,7 +22,7 @@
 
 namespace instar::guest {
 
-class Load {
+class Load final : public PendingWrites {
  public:
   // `written`: the image's target; null where it is read. All arguments outlive
   // the load. Errors: kNoMemory.
@@ -31,6 +32,9 @@ class Load {
 
   // Does all requests. False: a failure has been reported.
   bool Run();
+
+  // Of writes alone.
+  Status AwaitWrites() override;
 
  private:
   // What the ring takes besides a flush; a greater depth is cut to it.
@@ -64,6 +68,7 @@ class Load {
   Status Arrived(Request& request);
   Status Flush();
   void NextOffset();
+  void AwaitAll();
   bool Fail(const Error& error, uint64_t position);
 
   Arena* arena_;

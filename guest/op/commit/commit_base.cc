@@ -2,6 +2,7 @@
 
 #include "guest/rt/claims.h"
 #include "guest/rt/output.h"
+#include "guest/rt/pending_writes.h"
 #include "lib/base/errno.h"
 #include "lib/codec/unpacker.h"
 #include "lib/format/chain.h"
@@ -17,10 +18,6 @@ constexpr uint32_t kClaimFormat = abi::kClaimRead | abi::kClaimWrite |
                                   abi::kClaimUnshareResize;
 constexpr uint32_t kClaimRaw =
     abi::kClaimRead | abi::kClaimWrite | abi::kClaimResize;
-
-SlotFile& SlotOf(File& file) {
-  return static_cast<SlotFile&>(file);
-}
 
 }  // namespace
 
@@ -140,10 +137,8 @@ bool CommitBase::Open(Image& top) {
   return opened.ok() || Failed(opened.error());
 }
 
-void CommitBase::WritesAfter(const LayerMove& move) {
-  // qcow2 flushes where the order matters.
-  const bool is_ordered = image_->facts().qcow2 != nullptr;
-  SlotOf(*files_.file).WaitsFor(move.unfinished_writes(), !is_ordered);
+void CommitBase::WritesAfter(LayerMove& move) {
+  WriteBefore(files_, image_->facts().qcow2 != nullptr, &move);
 }
 
 bool CommitBase::Finish() {

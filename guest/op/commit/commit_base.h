@@ -23,7 +23,7 @@ class CommitBase {
   Image& image() const { return *image_; }
   Target& target() const { return *target_; }
   // Its metadata follows the data that `move` writes.
-  void WritesAfter(const LayerMove& move);
+  void WritesAfter(LayerMove& move);
   // Writes out all of it and makes it durable. False after a report.
   bool Finish();
 

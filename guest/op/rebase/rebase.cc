@@ -8,7 +8,7 @@
 #include "guest/rt/claims.h"
 #include "guest/rt/findings.h"
 #include "guest/rt/output.h"
-#include "guest/rt/slot_file.h"
+#include "guest/rt/pending_writes.h"
 #include "lib/base/checked.h"
 #include "lib/base/errno.h"
 #include "lib/format/chain.h"
@@ -271,11 +271,10 @@ bool Rebase::Move() {
     return Failed(move.error(), instar_proto_Stage_STAGE_REBASE_WRITE,
                   top_->file().slot());
   }
-  auto& file = static_cast<SlotFile&>(top_->file());
-  file.WaitsFor(move.value()->unfinished_writes(),
-                top_->facts().qcow2 == nullptr);
+  const bool flushes = top_->facts().qcow2 != nullptr;
+  WriteBefore(changed.files, flushes, move.value());
   const bool moved = move.value()->Run() && FinishChangedTarget(changed);
-  file.WaitsFor(nullptr, false);
+  WriteBefore(changed.files, flushes, nullptr);
   context_.arena.Rewind(mark);
   return moved;
 }
