@@ -1,6 +1,7 @@
 """Commands that change images of other formats, or several files at once."""
-from crash.shapes import (BASE, DATA, DATA_RUNS, IMAGE, OTHER, OWN_NAME, SIZE,
-                          Operation, create, fill)
+from crash.shapes import (BASE, DATA, DATA_RUNS, IMAGE, MORE, OTHER, OWN_NAME,
+                          SHAPES, SIZE, SNAPSHOTS, SOURCE, Operation, create,
+                          fill, source)
 
 OWN_FORMATS = ("vmdk", "vpc", "vhdx", "vdi")
 BASES = ("raw", "qed", *OWN_FORMATS)
@@ -29,6 +30,57 @@ def parts():
                 ("resize --preallocation=metadata",
                  ["resize", "-q", "--preallocation=metadata", IMAGE, "+2M"])):
             yield Operation(f"data file: {name} {shape}", args, start)
+        yield from data_files(shape, start)
+
+
+def data_files(shape, start):
+    """Bytes that are in another file than the tables."""
+    yield Operation(
+        f"data file: bench -w {shape}",
+        ["bench", "-q", "-w", "-f", "qcow2", "-c", "8", "-d", "4", "-s", "24k",
+         "-S", "200k", "-o", "1536k", "--pattern", "9", "--flush-interval",
+         "4", IMAGE], start, contents={IMAGE: "sectors"})
+    yield Operation(
+        f"data file: convert -n {shape}",
+        ["convert", "-n", "-f", "raw", "-O", "qcow2", SOURCE, IMAGE],
+        [*start, *source()], contents={IMAGE: "sectors"})
+    if "data_file_raw" in shape:
+        return
+    outside = f"{shape},data_file={OTHER}"
+    yield Operation(
+        f"data file: rebase {shape}", ["rebase", "-b", "", IMAGE],
+        [create("", BASE), fill(BASE, (0, 1 << 20, 8)),
+         create(outside, IMAGE, backing=BASE), DATA])
+    yield Operation(
+        f"data file: commit {shape}", ["commit", "-q", IMAGE],
+        [create(outside, BASE), fill(BASE, (0, 1 << 20, 8)),
+         create(shape, IMAGE, backing=BASE), DATA],
+        (IMAGE, BASE), {BASE: "sectors"})
+
+
+def overwriting():
+    """Images that `convert -n` and `convert -c -n` write over."""
+    for shape in SHAPES:
+        start = [create(shape), DATA]
+        if shape in SNAPSHOTS:
+            start += [["snapshot", "-c", "one", IMAGE], MORE]
+        call = ["-f", "raw", "-O", "qcow2", SOURCE, IMAGE]
+        yield Operation(f"convert -n {shape}", ["convert", "-n", *call],
+                        [*start, *source()], contents={IMAGE: "sectors"})
+        # Packed clusters take no other's place.
+        yield Operation(f"convert -c -n {shape}", ["convert", "-c", "-n", *call],
+                        [create(shape), *source()],
+                        contents={IMAGE: "sectors"})
+        bench = ["bench", "-q", "-w", "-f", "qcow2", "-c", "24", "-d", "6",
+                 "-s", "20k", "-S", "68k", "--pattern", "9", IMAGE]
+        yield Operation(f"bench -w {shape}", bench, start,
+                        contents={IMAGE: "sectors"})
+    for fmt in BASES:
+        yield Operation(
+            f"convert -n {fmt}",
+            ["convert", "-n", "-f", "raw", "-O", fmt, SOURCE, IMAGE],
+            [create("", fmt=fmt), fill(IMAGE, *DATA_RUNS, fmt=fmt),
+             *source()], contents={IMAGE: "sectors"}, formats={IMAGE: fmt})
 
 
 def qed():
@@ -84,5 +136,5 @@ def growing():
 
 
 def operations():
-    for family in (parts, qed, commits, growing):
+    for family in (parts, overwriting, qed, commits, growing):
         yield from family()

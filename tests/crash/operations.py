@@ -3,7 +3,7 @@ import itertools
 
 from crash import formats, recorded
 from crash.shapes import (BASE, DATA, IMAGE, MORE, OTHER, SHAPES, SNAPSHOTS,
-                          Operation, create, fill)
+                          SOURCE, Operation, create, fill, source)
 
 
 def resizes():
@@ -104,6 +104,22 @@ def commits():
                 create(shape, IMAGE, backing=BASE), DATA])
 
 
+def bases():
+    """Bases whose clusters a snapshot shares, or are packed."""
+    for shape in SHAPES:
+        base = [create(shape, BASE), fill(BASE, (0, 1 << 20, 8))]
+        packed = [*source(), ["convert", "-c", "-O", "qcow2", "-o", shape, "-f",
+                              "raw", SOURCE, BASE]]
+        above = [create("cluster_size=64k", IMAGE, backing=BASE), DATA]
+        if shape in SNAPSHOTS:
+            yield (f"commit to a base with a snapshot {shape}",
+                   ["commit", "-q", IMAGE],
+                   [*base, ["snapshot", "-c", "s", BASE], *above],
+                   {BASE: "sectors"})
+        yield (f"commit to a packed base {shape}", ["commit", "-q", IMAGE],
+               [*packed, *above], {BASE: "sectors"})
+
+
 def operations():
     found = []
     for name, args, setup in itertools.chain(
@@ -113,6 +129,6 @@ def operations():
         found.append(Operation(name, args, setup, damaged=True))
     for name, args, setup in commits():
         found.append(Operation(name, args, setup))
-    for name, args, setup, contents in layers():
+    for name, args, setup, contents in itertools.chain(layers(), bases()):
         found.append(Operation(name, args, setup, (IMAGE, *contents), contents))
     return [*found, *recorded.operations(), *formats.operations()]

@@ -1,6 +1,6 @@
 """Commands that change images whose bitmaps record what is written."""
-from crash.shapes import (BASE, DATA, IMAGE, MORE, OTHER, SIZE, Operation,
-                          create, fill)
+from crash.shapes import (BASE, DATA, IMAGE, MORE, OTHER, SOURCE, Operation,
+                          create, fill, source)
 
 SHAPES = ("cluster_size=512", "cluster_size=64k")
 BITMAPS = [["bitmap", "--add", IMAGE, "old"],
@@ -49,9 +49,6 @@ def writing():
     """The bytes of an image change: bitmaps say where, or that they do not
     know."""
     written = {"contents": {IMAGE: "sectors"}, "bitmaps": {IMAGE: "written"}}
-    source = [["create", "-q", "-f", "raw", OTHER, str(SIZE)],
-              fill(OTHER, (64 << 10, 512 << 10, 7), (3 << 20, 200 << 10, 8),
-                   fmt="raw")]
     for shape in SHAPES:
         start = [create(shape), *BITMAPS]
         yield Operation(
@@ -66,8 +63,8 @@ def writing():
              "--flush-interval", "4", IMAGE], start, **written)
         yield Operation(
             f"bitmaps: convert -n {shape}",
-            ["convert", "-n", "-f", "raw", "-O", "qcow2", OTHER, IMAGE],
-            start + source, is_safe=False, **written)
+            ["convert", "-n", "-f", "raw", "-O", "qcow2", SOURCE, IMAGE],
+            start + source(), **written)
 
 
 def layers():

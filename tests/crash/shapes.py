@@ -2,7 +2,7 @@
 """
 import dataclasses
 
-IMAGE, BASE, OTHER = "image", "base", "other"
+IMAGE, BASE, OTHER, SOURCE = "image", "base", "other", "source"
 QCOW2 = "qcow2"
 SIZE = 4 << 20
 OWN_NAME = "instar"  # of the program, where it does more than qemu-img
@@ -16,8 +16,7 @@ class Operation:
     and holds after: "sectors", either of the two for each sector. `damaged`:
     the images are so before the command, and may be so until its end.
     `formats`: of images that are not qcow2. `bitmaps`: the rule for those of an
-    image, see judge.py. `program`: the name under which the command runs.
-    `is_safe`: it promises more than that bitmaps say what was written."""
+    image, see judge.py. `program`: the name under which the command runs."""
     name: str
     args: list
     setup: list
@@ -27,7 +26,6 @@ class Operation:
     formats: dict = dataclasses.field(default_factory=dict)
     bitmaps: dict = dataclasses.field(default_factory=dict)
     program: str = "qemu-img"
-    is_safe: bool = True
 
     @property
     def judged(self):
@@ -52,6 +50,13 @@ def create(options, name=IMAGE, size=SIZE, backing=None, fmt=QCOW2,
 def fill(name, *writes, fmt=QCOW2):
     return [f"io:{fmt}", name, *(f"write -P {p} {o} {n}"
                                  for o, n, p in writes)]
+
+
+def source():
+    """The commands that make what is to be written over an image."""
+    return [["create", "-q", "-f", "raw", SOURCE, str(SIZE)],
+            fill(SOURCE, (64 << 10, 512 << 10, 7), (3 << 20, 200 << 10, 8),
+                 fmt="raw")]
 
 
 DATA_RUNS = ((0, 300 << 10, 1), (1 << 20, 64 << 10, 2),

@@ -77,7 +77,7 @@ def states(files, calls, name_of, random):
     disk = Disk(files)
     for number, call in enumerate(calls):
         name = name_of(call["file"])
-        if call["kind"] == "flush" and len(disk.pending) > 1:
+        if call["kind"] == "flush":
             for choice in choices(disk.pending, random):
                 found = disk.with_calls(choice)
                 if fresh(found):
@@ -91,6 +91,7 @@ def states(files, calls, name_of, random):
 
 def choices(pending, random):
     """Some of the ways in which only a part of the calls reaches the disk."""
+    yield []
     yield pending[-1:]
     yield pending[1:]
     for _ in range(CHOICES):

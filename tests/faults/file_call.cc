@@ -33,7 +33,6 @@ constexpr Row kCalls[] = {
     {SYS_copy_file_range, "copy_file_range", Kind::kCopy},
     {SYS_fsync, "fsync", Kind::kFlush},
     {SYS_fdatasync, "fdatasync", Kind::kFlush},
-    {SYS_sync_file_range, "sync_file_range", Kind::kFlush},
 };
 
 // IOV_MAX of Linux.
