@@ -16,7 +16,8 @@ class ChainHistory:
         self.commands = tuple(commands) or COMMANDS
         self.size = r.randint(1, 12000) * 512
         self.images = {}
-        self.large = set()  # images with clusters of 1 MiB
+        # Cluster sizes and widths of refcounts, by image.
+        self.clusters, self.widths = {}, {}
         # Images that were given such things at some time.
         self.snapshotted, self.with_bitmaps = set(), set()
 
@@ -46,10 +47,9 @@ class ChainHistory:
             size = max(512, size + r.randint(-2000, 2000) * 512)
         args = ["qemu-img", "create", "-q", "-f", fmt]
         if fmt == "qcow2":
-            options = self.options()
+            cluster, width, options = self.options()
             args += ["-o", options]
-            if "1048576" in options:
-                self.large.add(name)
+            self.clusters[name], self.widths[name] = cluster, width
         if below:
             args += ["-b", below, "-F", self.images[below]]
         return [*args, name, str(size)]
@@ -58,13 +58,15 @@ class ChainHistory:
         r = self.r
         cluster = r.choice((512, 4096, 16384, 65536, 65536, 1 << 20))
         options = [f"cluster_size={cluster}"]
+        width = 16
         if r.random() < 0.15:
-            return ",".join([*options, "compat=0.10"])
+            return cluster, width, ",".join([*options, "compat=0.10"])
         if r.random() < 0.3:
-            options.append(f"refcount_bits={r.choice((1, 2, 8, 32, 64))}")
+            width = r.choice((1, 2, 8, 32, 64))
+            options.append(f"refcount_bits={width}")
         if r.random() < 0.2 and cluster >= 16384:
             options.append("extended_l2=on")
-        return ",".join(options)
+        return cluster, width, ",".join(options)
 
     def write(self, name=None):
         r = self.r
@@ -108,14 +110,24 @@ class ChainHistory:
 
     def amend(self):
         r = self.r
+        width = r.choice((1, 2, 4, 8, 16, 16, 32, 64))
         option = r.choice(("compat=0.10", "compat=1.1", "lazy_refcounts=on",
-                           "lazy_refcounts=off", "refcount_bits=16",
-                           f"refcount_bits={r.choice((1, 2, 4, 8, 32, 64))}"))
+                           "lazy_refcounts=off", f"refcount_bits={width}",
+                           f"refcount_bits={width}"))
         name = self.top()
-        # The reference takes minutes to make refcount blocks of 1 MiB anew.
-        if name in self.large and "refcount_bits" in option:
-            option = "lazy_refcounts=on"
+        if "refcount_bits" in option:
+            if self.reference_ends(name, width):
+                self.widths[name] = width
+            else:
+                option = "lazy_refcounts=on"
         return ["amend", "-f", "qcow2", "-o", option, name]
+
+    def reference_ends(self, name, width):
+        """Whether the reference ends when it changes the width of an image's
+        refcounts to `width`. Where a refcount block covers many clusters,
+        versions up to 11.1 may never do."""
+        bits = self.clusters[name] * 8
+        return bits // min(width, self.widths[name]) < 65536
 
     def bitmap(self):
         r = self.r
@@ -131,11 +143,10 @@ class ChainHistory:
         if r.random() < 0.2:
             args.append("-u")
         name = self.top()
-        # Nothing that lies above it: the chain would be a ring.
+        # Nothing that lies above it, and nothing below the one aside, which any
+        # may lie above: the chain would be a ring.
         order = list(self.images)
-        below = [n for n in order[:order.index(name)] if n != "aside"]
-        if name != "aside":
-            below.append("aside")
+        below = [] if name == "aside" else [*order[:order.index(name)], "aside"]
         base = r.choice([*below, ""])
         args += ["-b", base]
         if base:
