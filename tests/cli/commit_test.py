@@ -71,6 +71,18 @@ class CommitTest(layers.LayersTest):
         self.io("over", "write -P 1 3M 64k")
         self.both("commit", "over")
 
+    def test_subclusters_of_the_base_are_written_in_whole_chunks(self):
+        for cluster in ("64k", "1M", "2M"):
+            with self.subTest(cluster=cluster):
+                self.make("create", "-q", "-f", "qcow2", "-o",
+                          f"cluster_size={cluster},extended_l2=on", "small",
+                          "4M")
+                self.make("create", "-q", "-f", "qcow2", "-o",
+                          "cluster_size=4k", "-b", "small", "-F", "qcow2",
+                          "above")
+                self.io("above", "write -P 1 1234k 4k", "write -z 3000k 100k")
+                self.both("commit", "above")
+
     def test_formats_that_cannot_grow_are_told(self):
         self.make("create", "-q", "-f", "vdi", "small", "1M")
         self.make("create", "-q", "-f", "qcow2", "-b", "small", "-F", "vdi",

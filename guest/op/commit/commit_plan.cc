@@ -19,6 +19,15 @@ uint64_t ChunkBytes(const Image& base) {
                       : Min(Max(cluster, kMinChunkBytes), kMaxChunkBytes);
 }
 
+// What a target fills up from what it had when a part of it is written.
+uint64_t FilledBytes(const Image& base) {
+  constexpr uint64_t kSubclusters = 32;  // qcow2.txt, "Extended L2 Entries"
+  const ImageFacts& facts = base.facts();
+  return facts.qcow2 != nullptr && facts.qcow2->extended_l2
+             ? facts.cluster_size / kSubclusters
+             : facts.cluster_size;
+}
+
 }  // namespace
 
 CommitPlan::CommitPlan(Image& top, const Image& base)
@@ -27,8 +36,8 @@ CommitPlan::CommitPlan(Image& top, const Image& base)
       size_(top.virtual_size()),
       base_cluster_(Max(base.facts().cluster_size, 1)),
       chunk_bytes_(ChunkBytes(base)),
-      // The target fills up its clusters from what it had.
-      skips_base_(base_cluster_ > chunk_bytes_) {}
+      // What the target fills up need not be read.
+      skips_base_(FilledBytes(base) > chunk_bytes_) {}
 
 Result<bool> CommitPlan::HasBytes(uint64_t chunk) {
   const uint64_t end = Min(chunk + chunk_bytes_, size_);
