@@ -435,6 +435,30 @@ std::string FailureText(const proto::Failure& failure,
   return OpenText(failure, context);
 }
 
+namespace {
+
+// Empty: the fault is another. qemu-img ends it without a newline.
+std::string StaleBitmapsText(proto::Fault fault) {
+  std::string text;
+  if (fault == proto::FAULT_QCOW2_STALE_BITMAPS) {
+    text =
+        "a program lacking bitmap support modified this file, so all bitmaps "
+        "are now considered inconsistent";
+  } else if (fault == proto::FAULT_QCOW2_STALE_BITMAPS_V2) {
+    text =
+        "This qcow2 v2 image contains bitmaps, but they may have been modified "
+        "by a program without persistent bitmap support; so now they must all "
+        "be considered inconsistent";
+  } else {
+    return {};
+  }
+  return text +
+         "\nSome clusters may be leaked, run 'qemu-img check -r' on the image "
+         "file to fix.";
+}
+
+}  // namespace
+
 std::string ImageWarning(const proto::Failure& warning) {
   if (warning.fault() == proto::FAULT_UNREADABLE) {
     return "error while reading offset " + std::to_string(warning.value()) +
@@ -442,12 +466,7 @@ std::string ImageWarning(const proto::Failure& warning) {
   }
   if (warning.fault() == proto::FAULT_BITMAP_COPY_SKIPPED)
     return FaultText(warning) + '\n';
-  if (warning.fault() != proto::FAULT_QCOW2_STALE_BITMAPS)
-    return {};
-  // qemu-img ends it without a newline.
-  return "a program lacking bitmap support modified this file, so all bitmaps "
-         "are now considered inconsistent\nSome clusters may be leaked, run "
-         "'qemu-img check -r' on the image file to fix.";
+  return StaleBitmapsText(warning.fault());
 }
 
 std::string RawGuessedText(std::string_view filename) {

@@ -23,6 +23,15 @@ class Warnings(case.ProgramTest):
             with self.subTest(args=args):
                 self.same(*args)
 
+    def test_bitmaps_of_version_2(self):
+        self.make("create", "-q", "-f", "qcow2", "old.qcow2", "1M")
+        self.make("bitmap", "--add", "old.qcow2", "b")
+        self.make("amend", "-o", "compat=0.10", "old.qcow2")
+        for args in (["info", "old.qcow2"], ["map", "old.qcow2"],
+                     ["convert", "-O", "raw", "old.qcow2", "b.raw"]):
+            with self.subTest(args=args):
+                self.same(*args)
+
     def test_of_a_backing_file(self):
         self.make("create", "-q", "-u", "-f", "qcow2", "-b", "a.qcow2", "-F",
                   "qcow2", "top.qcow2", "1M")

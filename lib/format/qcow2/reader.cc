@@ -82,7 +82,8 @@ Status Qcow2Image::Open(Opener& opener, const OpenOptions& options) {
   map_ = ClusterMap(cache_, header_);
   SetFacts();
   if (extensions_.stale_bitmaps) {
-    opener.Warn(Fault::kQcow2StaleBitmaps);
+    opener.Warn(header_.version < 3 ? Fault::kQcow2StaleBitmapsV2
+                                    : Fault::kQcow2StaleBitmaps);
   }
   return {};
 }
