@@ -5,6 +5,7 @@ from crash.shapes import (BASE, DATA, DATA_RUNS, IMAGE, MORE, OTHER, OWN_NAME,
 
 OWN_FORMATS = ("vmdk", "vpc", "vhdx", "vdi")
 BASES = ("raw", "qed", *OWN_FORMATS)
+WRITEBACK = ["-n", "-t", "writeback"]
 
 
 def parts():
@@ -42,7 +43,7 @@ def data_files(shape, start):
          "4", IMAGE], start, contents={IMAGE: "sectors"})
     yield Operation(
         f"data file: convert -n {shape}",
-        ["convert", "-n", "-f", "raw", "-O", "qcow2", SOURCE, IMAGE],
+        ["convert", *WRITEBACK, "-f", "raw", "-O", "qcow2", SOURCE, IMAGE],
         [*start, *source()], contents={IMAGE: "sectors"})
     if "data_file_raw" in shape:
         return
@@ -65,10 +66,11 @@ def overwriting():
         if shape in SNAPSHOTS:
             start += [["snapshot", "-c", "one", IMAGE], MORE]
         call = ["-f", "raw", "-O", "qcow2", SOURCE, IMAGE]
-        yield Operation(f"convert -n {shape}", ["convert", "-n", *call],
+        yield Operation(f"convert -n {shape}", ["convert", *WRITEBACK, *call],
                         [*start, *source()], contents={IMAGE: "sectors"})
         # Packed clusters take no other's place.
-        yield Operation(f"convert -c -n {shape}", ["convert", "-c", "-n", *call],
+        yield Operation(f"convert -c -n {shape}",
+                        ["convert", "-c", *WRITEBACK, *call],
                         [create(shape), *source()],
                         contents={IMAGE: "sectors"})
         bench = ["bench", "-q", "-w", "-f", "qcow2", "-c", "24", "-d", "6",
@@ -78,7 +80,7 @@ def overwriting():
     for fmt in BASES:
         yield Operation(
             f"convert -n {fmt}",
-            ["convert", "-n", "-f", "raw", "-O", fmt, SOURCE, IMAGE],
+            ["convert", *WRITEBACK, "-f", "raw", "-O", fmt, SOURCE, IMAGE],
             [create("", fmt=fmt), fill(IMAGE, *DATA_RUNS, fmt=fmt),
              *source()], contents={IMAGE: "sectors"}, formats={IMAGE: fmt})
 
@@ -135,6 +137,24 @@ def growing():
                 formats={IMAGE: fmt}, program=OWN_NAME)
 
 
+def vmdk_layers():
+    """What qemu-img does not do either."""
+    formats = dict.fromkeys((IMAGE, BASE, OTHER), "vmdk")
+    layers = [create("", BASE, fmt="vmdk"),
+              fill(BASE, (0, 1 << 20, 8), fmt="vmdk"),
+              create("", OTHER, fmt="vmdk"),
+              fill(OTHER, (512 << 10, 1 << 20, 9), fmt="vmdk"),
+              create("", IMAGE, backing=BASE, fmt="vmdk", below="vmdk"),
+              fill(IMAGE, *DATA_RUNS, fmt="vmdk")]
+    for name, args in (
+            ("rebase", ["-b", OTHER, "-F", "vmdk", IMAGE]),
+            ("rebase to none", ["-b", "", IMAGE]),
+            ("rebase -u", ["-u", "-b", OTHER, "-F", "vmdk", IMAGE])):
+        yield Operation(f"{OWN_NAME} {name} vmdk", ["rebase", *args], layers,
+                        formats=formats, program=OWN_NAME)
+
+
 def operations():
-    for family in (parts, overwriting, qed, commits, growing):
+    for family in (parts, overwriting, qed, commits, growing,
+                   vmdk_layers):
         yield from family()
