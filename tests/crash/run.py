@@ -6,7 +6,8 @@ failure between any two of them can leave (states.py), and has the reference
 look at each: it opens, reads as before or as after, and has at most leaks,
 which a repair clears.
 
-  run.py [--bin PROGRAM] [--jail JAIL]... [--states N] [OPERATION...]
+  run.py [--bin PROGRAM] [--jail JAIL]... [--states N] [--count N]
+         [OPERATION...]
 
 OPERATION is a part of a name that --list prints. An operation is one test.
 """
@@ -61,24 +62,33 @@ class Crash:
         for name, view in after.items():
             judge.expect_usable(view, before[name], name)
         calls = traced.read_log(log)
-        found = list(states.states(
-            files, calls, lambda path: pathlib.Path(path).name,
-            random.Random(self.operation.name)))
         shutil.rmtree(log)
+        found = states.states(
+            files, calls, lambda path: pathlib.Path(path).name,
+            random.Random(self.operation.name))
+        judged = 0
         for what, state in self.sample(found):
-            self.restore(bench, state)
+            self.restore(bench, {**files, **state})
+            judged += 1
             try:
                 judge.judge(bench, self.operation, before, after)
             except judge.Wrong as wrong:
                 raise judge.Wrong(f"{what}: {wrong}") from None
-        return len(found)
+        return judged
 
     def sample(self, found):
-        if len(found) <= self.args.states:
+        """So many of the states, or all of them one by one: together they may
+        be larger than the memory."""
+        if self.args.states is None:
             return found
-        chosen = random.Random(self.args.seed).sample(
-            range(len(found)), self.args.states)
-        return [found[i] for i in sorted(chosen)]
+        r = random.Random(self.args.seed)
+        chosen = []
+        for number, state in enumerate(found):
+            if number < self.args.states:
+                chosen.append(state)
+            elif (place := r.randrange(number + 1)) < self.args.states:
+                chosen[place] = state
+        return chosen
 
     def prepare(self, bench):
         for call in self.operation.setup:
@@ -122,13 +132,17 @@ def main():
                    choices=[*programs.JAILS, traced.REFERENCE])
     p.add_argument("--jobs", type=int, default=os.cpu_count())
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--states", type=int, default=1 << 30,
-                   help="of an operation, at most")
+    p.add_argument("--states", type=int,
+                   help="of an operation, at most; default: all")
+    p.add_argument("--count", type=int,
+                   help="of operations, chosen by the seed; default: all")
     p.add_argument("--list", action="store_true")
     args = p.parse_args()
     chosen = [o for o in operations.operations()
               if not args.operations
               or any(part in o.name for part in args.operations)]
+    if args.count is not None and args.count < len(chosen):
+        chosen = random.Random(args.seed).sample(chosen, args.count)
     if args.list:
         print("\n".join(o.name for o in chosen))
         return 0

@@ -62,19 +62,22 @@ class Disk:
 
 
 def states(files, calls, name_of, random):
-    """Yields (description, files) for each state, none twice. `files`: before
-    the command; `calls`: its record; `name_of`: of a path."""
+    """Yields (description, files) for each state, none twice: of `files`, as
+    they were before the command, those that it changed. `calls`: its record;
+    `name_of`: of a path."""
     seen = set()
+    changed = {name_of(call["file"]) for call in calls}
 
     def fresh(found):
         digest = hashlib.sha256()
         for name in sorted(found):
-            digest.update(b"%d:" % len(found[name]) + found[name])
+            digest.update(b"%d:" % len(found[name]))
+            digest.update(found[name])
         known = digest.digest() in seen
         seen.add(digest.digest())
         return not known
 
-    disk = Disk(files)
+    disk = Disk({name: files.get(name, b"") for name in changed})
     for number, call in enumerate(calls):
         name = name_of(call["file"])
         if call["kind"] == "flush":
